@@ -1,0 +1,1 @@
+"""The Crypto.com Exchange in pandas, for people who think in notebooks."""

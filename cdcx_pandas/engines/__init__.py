@@ -1,0 +1,1 @@
+"""Conversations and arithmetic without I/O."""

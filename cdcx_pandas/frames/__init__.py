@@ -1,0 +1,1 @@
+"""Tables as DataFrames: the only part that knows both `tables` and pandas."""

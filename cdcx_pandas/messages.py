@@ -1,0 +1,142 @@
+"""What crosses a wire, as values: HTTP requests and answers, and the messages of a stream.
+
+These values know no exchange and no socket. Their ``repr`` never shows parameters, since a
+signed request carries a key and a signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from cdcx_pandas.channels import Channel
+    from cdcx_pandas.operations import Operation
+    from cdcx_pandas.tables import Answer
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP question: `query` goes into the address, `body` is what is posted."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    query: Pairs = field(default=(), repr=False)
+    headers: Pairs = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def target(self) -> str:
+        """Path and query, as they stand in the request line."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One HTTP answer, read completely. Header names are lower case."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signed a request, and the time they signed it at (venue clock, ms)."""
+
+    key: str = field(repr=False)
+    time_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    """Client: tell me what happens on a channel. `ref` is a free text that may come back."""
+
+    channel: Channel
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """Client: no more of this channel."""
+
+    channel: Channel
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """Client: a question asked over the stream."""
+
+    operation: Operation[Any]
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """Server: the subscription stands. Some servers never say so."""
+
+    channel: Channel
+    ref: str | None = None
+    time: int | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Server: the answer to a `Request`, told by its channel and, where echoed, its `ref`."""
+
+    channel: Channel
+    answer: Answer
+    ref: str | None = None
+    time: int | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """Server: news of a channel.
+
+    `mode` is ``"snapshot"`` when the answer replaces what was known (a whole book, the bar as
+    it stands now), ``"delta"`` when it changes it (levels of a book, amount 0 removes one).
+    """
+
+    channel: Channel
+    answer: Answer
+    mode: Literal["snapshot", "delta"] = "snapshot"
+    time: int | None = None
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Server: are you there. The value must come back unchanged."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class HeartbeatReply:
+    """Client: I am."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Server: no; the venue's own words."""
+
+    text: str
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A well-formed message this version has no word for; kept, not guessed at."""
+
+    text: str
+
+
+ClientMessage = Subscribe | Unsubscribe | Request | HeartbeatReply
+ServerMessage = Subscribed | Reply | Update | Heartbeat | Refused
+Message = ClientMessage | ServerMessage | Unknown
