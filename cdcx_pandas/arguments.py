@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Time = str | int | dt.date | dt.datetime | pd.Timestamp
 """A date text, an age such as ``30D``, epoch milliseconds, or a date or time object."""
 
-Period = str | dt.timedelta | pd.Timedelta
-"""A period's name (``1hour``, ``60min``, ``1h`` ...), or its length."""
+Period = str | dt.timedelta
+"""A period's name (``1hour``, ``60min``, ``1h`` ...), or its length (a `Timedelta`)."""
 
 _AGE = re.compile(r"\s*(\d+)\s*([A-Za-z]+)\s*\Z")
 _AGE_NS = {
@@ -124,13 +124,13 @@ def _parse(text: str, name: str) -> int:
     try:
         stamp = pd.Timestamp(text)
     except (ValueError, TypeError, OverflowError):
-        stamp = pd.NaT
+        stamp = None
     return _stamp_ns(stamp, name, shown=text)
 
 
-def _stamp_ns(stamp: pd.Timestamp, name: str, shown: str | None = None) -> int:
-    if stamp is pd.NaT:
-        raise BadTime(f"{name}: {shown or 'NaT'!r} is no time that can be read.", todo=_TIME_HINT)
+def _stamp_ns(stamp: pd.Timestamp | None, name: str, shown: str = "NaT") -> int:
+    if stamp is None or pd.isna(stamp):
+        raise BadTime(f"{name}: {shown!r} is no time that can be read.", todo=_TIME_HINT)
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     return int(stamp.as_unit("ns").value)
 
@@ -180,15 +180,14 @@ def to_period(period: Period, allowed: Sequence[str], venue: str) -> str:
 
     Upper and lower case are the same, except that ``1M`` is a month and ``1m`` a minute.
     """
+    name: str | None = None
     if isinstance(period, dt.timedelta):
         name = _LENGTHS.get(int(pd.Timedelta(period).as_unit("ns").value))
     elif isinstance(period, str):
         name = "1month" if period.strip() == "1M" else _SYNONYMS.get(period.strip().lower())
-    else:
-        name = None
-    if name in allowed:
-        return name
     if name is not None:
+        if name in allowed:
+            return name
         raise BadPeriod(
             f"{venue} has no {name} klines.",
             why=f"It has {', '.join(allowed)}.",

@@ -142,7 +142,7 @@ class FloatRefused(BadRequest):
 
 
 class Unsupported(CdcxError):
-    """This dialect cannot; the message names those that can."""
+    """The dialect cannot; the message names those that can."""
 
 
 class AuthError(CdcxError):

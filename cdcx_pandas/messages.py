@@ -6,6 +6,7 @@ signed request carries a key and a signature.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -140,3 +141,13 @@ class Unknown:
 ClientMessage = Subscribe | Unsubscribe | Request | HeartbeatReply
 ServerMessage = Subscribed | Reply | Update | Heartbeat | Refused
 Message = ClientMessage | ServerMessage | Unknown
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine, without asking anybody."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -128,10 +128,5 @@ def _days_before(year: int, month: int) -> int:
     era, of_era = divmod(year, 400)
     of_year = (153 * (month - _MARCH) + 2) // 5
     return (
-        era * _DAYS_PER_ERA
-        + of_era * 365
-        + of_era // 4
-        - of_era // 100
-        + of_year
-        - _DAYS_TO_EPOCH
+        era * _DAYS_PER_ERA + of_era * 365 + of_era // 4 - of_era // 100 + of_year - _DAYS_TO_EPOCH
     )

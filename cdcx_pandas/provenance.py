@@ -95,10 +95,9 @@ def concat(frames: Iterable[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> pd.Da
     parts = list(frames.values() if named else frames)  # type: ignore[union-attr]  # told by keys
     if not parts:
         raise BadRequest("There are no frames to join.")
-    if named:
-        joined = pd.concat(parts, keys=list(frames), names=["symbol"])
-    else:
-        joined = pd.concat(parts)
+    joined: pd.DataFrame = (
+        pd.concat(parts, keys=list(frames), names=["symbol"]) if named else pd.concat(parts)
+    )
     joined.attrs = {}
     told = [part.attrs.get(ATTRS_KEY) for part in parts]
     if all(isinstance(entry, dict) for entry in told):

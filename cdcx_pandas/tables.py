@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 Kind = Literal["time", "number", "count", "flag", "text", "category"]
 Columns = dict[str, list[Any]]
-"""Column name → values; all lists are equally long. A column a venue does not tell may be absent."""
+"""Column name → values, equally long; a column a venue does not tell may be absent."""
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

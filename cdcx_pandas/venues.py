@@ -7,7 +7,6 @@ own hosts, and nobody else gets them.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from cdcx_pandas.credentials import Credentials, Environment, find_credentials
 from cdcx_pandas.dialects import DIALECTS
 from cdcx_pandas.errors import BadRequest, InsecureVenue, MissingCredentials, Unsupported
+from cdcx_pandas.messages import is_loopback
 
 if TYPE_CHECKING:
     from cdcx_pandas.dialects.base import Dialect
@@ -101,16 +101,6 @@ def _check_address(venue: Venue, address: str, schemes: tuple[str, str]) -> None
             why="Orders to simulated venues go out without asking.",
             todo="Leave simulated=False.",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name is this machine, without asking anybody."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 VENUES = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cdcx_pandas.tables import Column, Columns, Table
 
 UTC_NS = pd.DatetimeTZDtype("ns", "UTC")
-TEXT = pd.Series(["a"]).dtype
+TEXT: Any = pd.Series(["a"]).dtype
 """What pandas itself makes of a list of str: object on 2.2, str on 3."""
 
 ATTRS_KEY = "cdcx"
@@ -90,8 +90,6 @@ def _index(table: Table, columns: Columns, count: int) -> pd.Index[Any]:
     names = [column.name for column in table.index]
     if len(levels) > 1:
         return pd.MultiIndex.from_arrays(levels, names=names)
-    if isinstance(levels[0], pd.DatetimeIndex):
-        return levels[0].rename(names[0])
     return pd.Index(levels[0], name=names[0])
 
 
@@ -135,7 +133,7 @@ def _values(column: Column, values: Any, count: int, *, exact: bool) -> Any:
 def _texts(values: Sequence[str | None]) -> Any:
     objects = np.empty(len(values), dtype=object)
     objects[:] = values
-    return objects if TEXT == object else pd.array(objects, dtype=TEXT)
+    return objects if isinstance(TEXT, np.dtype) else pd.array(objects, dtype=TEXT)
 
 
 # ------------------------------------------------------------------------------------ check

@@ -1,0 +1,1 @@
+"""Pictures of frames, in matplotlib: axes in, axes out, no global setting touched."""

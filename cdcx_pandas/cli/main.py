@@ -1,0 +1,104 @@
+"""``cdcx-pandas``: what the command line understands, and the demo.
+
+Each command is a function call or two; what they do is told in the functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdcx_pandas.errors import CdcxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+PICTURE = Path("demo") / "btcusdt-1hour.png"
+_ROWS = 6
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code (0 done, 1 failed, 2 misunderstood)."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["sandbox"]:  # its options are its own
+        from cdcx_pandas.sandbox.main import main as sandbox
+
+        return sandbox(given[1:])
+    options = _parser().parse_args(given)
+    try:
+        return int(options.run())
+    except CdcxError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cdcx-pandas",
+        description="The Crypto.com Exchange in pandas. (`cdcx` is the exchange's own tool.)",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(required=True, metavar="command")
+    demo = commands.add_parser(
+        "demo", help="a first look: an exchange on this machine, its frames and a picture"
+    )
+    demo.set_defaults(run=run_demo)
+    commands.add_parser(
+        "sandbox", help="serve an exchange on this machine; see cdcx-pandas sandbox --help"
+    )
+    return parser
+
+
+def _version() -> str:
+    import pandas as pd
+
+    import cdcx_pandas
+
+    return f"cdcx-pandas {cdcx_pandas.__version__} (pandas {pd.__version__})"
+
+
+def run_demo() -> int:
+    """Show, on a sandbox, each call above its result; write a candle chart."""
+    import cdcx_pandas as cdcx
+
+    print("A whole exchange on this machine. Its data is SIMULATED; no network, no account.\n")
+    with cdcx.use("sandbox"):
+        _show('cdcx.use("sandbox")')
+        bars = _show('df = cdcx.klines("btcusdt", "1hour")', lambda: cdcx.klines("btcusdt", "1hour"))
+        _show("cdcx.symbols()", cdcx.symbols)
+        _show("cdcx.tickers()", cdcx.tickers)
+        _show('cdcx.trades("btcusdt")', lambda: cdcx.trades("btcusdt"))
+        _show('cdcx.depth("btcusdt", levels=3)', lambda: cdcx.depth("btcusdt", levels=3))
+        _show("cdcx.account()", cdcx.account)
+        _show('cdcx.order_history("btcusdt")', lambda: cdcx.order_history("btcusdt"))
+        _write_picture(bars)
+    print(f"\nA picture of the first frame: {PICTURE.resolve()}")
+    print("Next: make lab, or put cdcx.use('sandbox') into a notebook of your own.")
+    return 0
+
+
+def _show(call: str, run: Callable[[], pd.DataFrame] | None = None) -> Any:
+    print(f">>> {call}")
+    if run is None:
+        print()
+        return None
+    import pandas as pd
+
+    frame = run()
+    with pd.option_context("display.width", 118, "display.max_columns", 14):
+        print(frame.to_string(max_rows=_ROWS, max_cols=12, show_dimensions=True))
+    print()
+    return frame
+
+
+def _write_picture(bars: pd.DataFrame) -> None:
+    from cdcx_pandas.charts.candles import klines_figure
+
+    PICTURE.parent.mkdir(exist_ok=True)
+    klines_figure(bars).savefig(PICTURE, dpi=130)

@@ -1,0 +1,263 @@
+"""``cdcx-pandas sandbox``: puts the exchange together and serves it until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cdcx_pandas.errors import CdcxError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdcx_pandas.sandbox.server import Server
+
+_NS = 10**9
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; return the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        return asyncio.run(_serve(options))
+    except CdcxError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cdcx-pandas sandbox",
+        description="A whole exchange on this machine (127.0.0.1 only). Its data is SIMULATED.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    add("--seed", type=int, default=7, help="which history it has (default 7)")
+    add("--speed", type=float, default=1.0, help="how fast its time runs (default 1)")
+    add("--at", type=_instant, help="when its time starts: ISO text, UTC, or ns (default now)")
+    add("--replay", help="CSV or Parquet of recorded trades or bars, served for --symbol")
+    add("--symbol", help="the market of --replay, such as btcusd")
+    add("--json", action="store_true", help="print one JSON line; serve until stdin closes")
+    wire = parser.add_argument_group("the wire (on these, servers of this family differ)")
+    add = wire.add_argument
+    add("--profile", choices=("a", "b"), default="a", help="a as documented, b as seen later")
+    add("--ack", action="store_true", help="confirm subscriptions")
+    add("--incremental-depth", action="store_true", help="send changes between whole books")
+    add("--btc-valuation", action="store_true", help="write btcValuation for btcValuatin")
+    add("--trade-list", action="store_true", help="repeat an order's fills as trade_list")
+    add("--ping-unit", choices=("ms", "s"), default="ms", help="unit of the ping's number")
+    add("--ping-every", type=float, default=5.0, metavar="SECONDS", help="default 5")
+    add("--push-every", type=float, default=1.0, metavar="SECONDS", help="default 1")
+    add("--clock-window", type=float, default=30.0, metavar="SECONDS", help="default 30")
+    add("--all-orders-range", action="store_true", help="order lists span ten minutes at most")
+    add("--rate-headers", action="store_true", help="tell what is left of the limits")
+    return parser
+
+
+def _instant(text: str) -> int:
+    if text.isdecimal() and len(text) > 17:  # noqa: PLR2004  # so long only ns are
+        return int(text)
+    moment = datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * _NS
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    parent = os.getppid()
+    server, about = _build(options)
+    try:
+        await server.start(options.port)
+    except OSError as error:
+        print(
+            f"Port {options.port} of this machine cannot be used ({error.strerror}).\n"
+            "Something else listens there, perhaps another sandbox.\n"
+            "Take another one, or --port 0 for any that is free.",
+            file=sys.stderr,
+        )
+        return 1
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, server.stopped.set)
+    about = _addresses(server.port) | about
+    about["control"] = {
+        "url": f"http://127.0.0.1:{server.port}/sandbox",
+        "token": server.control_token,
+    }
+    if options.json:
+        print(json.dumps(about), flush=True)
+        threading.Thread(target=_until_eof, args=(loop, server, parent), daemon=True).start()
+    else:
+        _explain(about, options)
+    try:
+        await server.stopped.wait()
+    finally:
+        await server.stop()
+    return 0
+
+
+def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
+    """Put the exchange together; heavy parts are imported here, so that --help is quick."""
+    from cdcx_pandas.dialects.v1 import V1
+    from cdcx_pandas.errors import BadRequest
+    from cdcx_pandas.sandbox.exchange import Exchange
+    from cdcx_pandas.sandbox.exchange import Options as ExchangeOptions
+    from cdcx_pandas.sandbox.keys import make_keys
+    from cdcx_pandas.sandbox.ledger import Ledger
+    from cdcx_pandas.sandbox.market import Market
+    from cdcx_pandas.sandbox.pairs import PAIRS
+    from cdcx_pandas.sandbox.server import Options, Server, Wire
+    from cdcx_pandas.sandbox.tape import SyntheticTape
+    from cdcx_pandas.transport.clock import ScaledClock
+
+    if (options.replay is None) != (options.symbol is None):
+        raise BadRequest("--replay and --symbol go together.", todo="Write both, or none.")
+    since_ns = time.time_ns()
+    at_ns = since_ns if options.at is None else options.at
+    markets = {pair.symbol: Market(SyntheticTape(pair, options.seed)) for pair in PAIRS}
+    if options.replay is not None:
+        from cdcx_pandas.sandbox.replay import read_replay
+
+        tape = read_replay(options.replay, options.symbol)
+        markets[tape.pair.symbol] = Market(tape)
+    exchange = Exchange(
+        markets, Ledger(), seed=options.seed, options=ExchangeOptions(start_ns=at_ns)
+    )
+    dialect = V1(
+        profile=options.profile,
+        spells_valuation=options.btc_valuation,
+        repeats_trade_list=options.trade_list,
+        cuts_times=True,
+    )
+    server = Server(
+        exchange,
+        (Wire(dialect, "/v1/", "/kline-api/ws"),),
+        ScaledClock(at_ns, since_ns, options.speed),
+        Options(
+            acknowledges=options.ack,
+            incremental_depth=options.incremental_depth,
+            ping_every_s=options.ping_every,
+            ping_in_seconds=options.ping_unit == "s",
+            clock_window_s=options.clock_window,
+            rate_headers=options.rate_headers,
+            short_order_ranges=options.all_orders_range,
+            push_every_s=options.push_every,
+        ),
+    )
+    key = make_keys(options.seed)[0]
+    return server, {
+        "api_key": key.key,
+        "api_secret": key.secret,
+        "run": exchange.run,
+        "clock": {"at": at_ns, "since": since_ns, "speed": options.speed},
+    }
+
+
+def _addresses(port: int) -> dict[str, Any]:
+    return {
+        "v1": {
+            "rest": f"http://127.0.0.1:{port}",
+            "ws": f"ws://127.0.0.1:{port}/kline-api/ws",
+        }
+    }
+
+
+def _until_eof(loop: asyncio.AbstractEventLoop, server: Server, parent: int) -> None:
+    """End with the one who started us: their end of standard input closes, or they are gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        loop.call_soon_threadsafe(server.stopped.set)
+
+    if os.name == "posix":
+        threading.Thread(target=watch, daemon=True).start()
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed already
+        loop.call_soon_threadsafe(server.stopped.set)
+
+
+# ---------------------------------------------------------------------------- for a person
+
+
+_MARKET_CALLS = (
+    "/v1/symbols",
+    "/v1/ticker",
+    "/v1/ticker?symbol=btcusdt",
+    "/v1/ticker/price",
+    "/v1/klines?symbol=btcusdt&period=60",
+    "/v1/trades?symbol=btcusdt",
+    "/v1/depth?symbol=btcusdt&type=step0",
+)
+_SIGNED_CALLS = (
+    ("/v1/account", ""),
+    ("/v1/order", "price=1000&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
+    ("/v1/openOrders", "symbol=btcusdt"),
+    ("/v1/allOrders", "symbol=btcusdt"),
+    ("/v1/myTrades", "symbol=btcusdt"),
+    ("/v1/showOrder", "order_id=ID&symbol=btcusdt"),
+    ("/v1/orders/cancel", "order_id=ID&symbol=btcusdt"),
+    ("/v1/cancelAllOrders", "symbol=btcusdt"),
+)
+
+
+def _explain(about: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print what a person needs: addresses, keys, and curl lines to paste."""
+    rest = about["v1"]["rest"]
+    print("SIMULATED: an exchange on this machine. Ctrl-C ends it.\n")
+    print(f"REST        {rest}")
+    print(f"WebSocket   {about['v1']['ws']}")
+    print(f"key         {about['api_key']}")
+    print(f"secret      {about['api_secret']}")
+    from cdcx_pandas.sandbox.keys import make_keys
+
+    for key in make_keys(options.seed)[1:]:
+        print(f"            {key.name}: {key.key} {key.secret}")
+    print("\nMarket calls:")
+    for call in _MARKET_CALLS:
+        print(f"curl -s '{rest}{call}'")
+    print("\nSigned calls (the signature is made when the line runs; ID is an order's id):")
+    for line in signed_curl_lines(rest, about["api_key"], about["api_secret"], about["clock"]):
+        print(line)
+    sys.stdout.flush()
+
+
+def signed_curl_lines(
+    rest: str, key: str, secret: str, clock: dict[str, Any]
+) -> list[str]:
+    """Return a shell line for every signed call, which signs itself with the time of its run."""
+    return [_signed_line(rest + path, query, key, secret, clock) for path, query in _SIGNED_CALLS]
+
+
+def _signed_line(
+    url: str, query: str, key: str, secret: str, clock: dict[str, Any]
+) -> str:
+    """Sort the parameters' names, join names and values, append the secret, hash."""
+    params = dict(re.findall(r"(\w+)=(\w+(?:\.\w+)?)", query)) | {"api_key": key, "time": "$t"}
+    joined = "".join(f"{name}{params[name]}" for name in sorted(params))
+    joined = joined.replace("$t", "${t}")
+    form = "&".join(f"{name}={value}" for name, value in params.items())
+    if clock["speed"] == 1 and clock["at"] == clock["since"]:
+        now = "$(date +%s%3N)"
+    else:  # the sandbox's own time, from the machine's
+        at, since, speed = clock["at"], clock["since"], clock["speed"]
+        now = f"$(( ({at} + ($(date +%s%N) - {since}) * {round(speed * 1000)} / 1000) / 1000000 ))"
+    return (
+        f't={now}; s=$(printf %s "{joined}{secret}" | sha256sum | cut -d" " -f1);'
+        f' curl -s {url} -d "{form}&sign=$s"'
+    )
+

@@ -1,0 +1,1 @@
+"""What touches the outside on the client's side: clocks, waiting, HTTP and WebSocket."""
