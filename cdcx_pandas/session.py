@@ -371,7 +371,7 @@ class Session:
         error.endpoint = error.endpoint or path
         if isinstance(error, e.AuthError) and error.sent == "yes":
             offset_s = self._offset.offset_s
-            clock = f"The local clock is {-offset_s:+.1f} s off the venue's, as measured."
+            clock = f"The local clock is {0.0 - offset_s:+.1f} s off the venue's, as measured."
             error.why = f"{error.why} {clock}".strip()
         if self.venue == VENUES["v1"]:
             error.todo = NOBODY_ANSWERS

@@ -91,7 +91,7 @@ def _show(call: str, run: Callable[[], pd.DataFrame] | None = None) -> Any:
     import pandas as pd
 
     frame = run()
-    with pd.option_context("display.width", 118, "display.max_columns", 14):
+    with pd.option_context("display.width", 118, "display.float_format", "{:.8g}".format):
         print(frame.to_string(max_rows=_ROWS, max_cols=12, show_dimensions=True))
     print()
     return frame

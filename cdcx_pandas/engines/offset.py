@@ -47,11 +47,13 @@ class OffsetEstimate:
 
     @property
     def offset_s(self) -> float:
-        """The best guess: 0 while that is possible, else the nearest value that is.
+        """The best guess: 0 while that is possible, else the middle of what is.
 
         A machine whose clock is right must not be corrected by noise.
         """
-        return min(max(0.0, self.lower_s), self.upper_s)
+        if self.lower_s <= 0 <= self.upper_s:
+            return 0.0
+        return (self.lower_s + self.upper_s) / 2
 
     def add_http_date(self, date: str, *, sent_s: float, received_s: float) -> None:
         """Learn from a ``Date`` header; one that cannot be read teaches nothing."""

@@ -187,7 +187,7 @@ class Server:
         wire = self._wire_of(request.path)
         response = self._answer(wire, request, body)
         if fault is not None:
-            return await self._suffer_after(request, fault, wire, response)
+            return await self._suffer_after(request, fault, response)
         return self._http(response)
 
     def _wire_of(self, path: str) -> Wire:
@@ -271,15 +271,15 @@ class Server:
             await self.stopped.wait()
 
     async def _suffer_after(
-        self, request: web.Request, fault: Fault, wire: Wire, response: m.HttpResponse
+        self, request: web.Request, fault: Fault, response: m.HttpResponse
     ) -> web.StreamResponse:
         if fault.lose_answer:
             _abort(request)
         if fault.status is not None:
             headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-            error = CdcxError("On order.", http_status=fault.status)
+            told = {"status": fault.status, "error": "On order", "path": request.path}
             body, kind = {
-                "json": (wire.dialect.encode_response(None, error).body, "application/json"),
+                "json": (msgspec.json.encode(told), "application/json"),
                 "html": (b"<html><body>On order</body></html>", "text/html"),
                 "empty": (b"", "text/plain"),
             }[fault.body]
