@@ -20,13 +20,8 @@ EVERY_S = 0.2
 
 
 @contextmanager
-def meter(
-    progress: Progress, label: str, *, shown: bool, after_s: float = AFTER_S
-) -> Iterator[None]:
+def meter(progress: Progress, label: str, *, after_s: float = AFTER_S) -> Iterator[None]:
     """Show a bar with a forecast on standard error while the block runs, if it runs long."""
-    if not shown:
-        yield
-        return
     over = threading.Event()
     watcher = threading.Thread(
         target=_watch, args=(progress, label, over, after_s), name="cdcx-meter", daemon=True
@@ -40,7 +35,7 @@ def meter(
 
 
 def _watch(progress: Progress, label: str, over: threading.Event, after_s: float) -> None:
-    if over.wait(after_s) or progress.total < 2:  # noqa: PLR2004  # one page has no progress
+    if over.wait(after_s):
         return
     from tqdm.auto import tqdm
 

@@ -12,6 +12,7 @@ import random
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
@@ -134,7 +135,12 @@ class Session:
     # ----------------------------------------------------------------------------- running
 
     def run(
-        self, operation: Operation[A], *, exact: bool = False, progress: Progress | None = None
+        self,
+        operation: Operation[A],
+        *,
+        exact: bool = False,
+        progress: Progress | None = None,
+        shown_as: str | None = None,
     ) -> A:
         """Ask a question, in as many pages as it takes, and return the whole answer.
 
@@ -146,19 +152,26 @@ class Session:
             Numbers as `Decimal` from the wire's text.
         progress
             Filled while pages come in.
+        shown_as
+            The label of a progress bar, if one may be shown.
 
         Raises
         ------
         CdcxError
             The tree of `errors`.
         """
+        progress = progress or Progress()
         asking = ask(operation, self.dialect.endpoint(operation), progress)
-        try:
-            pages = next(asking)
-            while True:
-                pages = asking.send(self._answers(pages, exact=exact))
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # what `ask` returns
+        with ExitStack() as stack:
+            try:
+                pages = next(asking)
+                while True:
+                    if shown_as is not None and progress.total > 1:
+                        stack.enter_context(meter(progress, shown_as))
+                        shown_as = None
+                    pages = asking.send(self._answers(pages, exact=exact))
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]  # what `ask` returns
 
     def frame(
         self,
@@ -187,8 +200,8 @@ class Session:
 
         problem: e.CdcxError | e.Interrupted
         try:
-            with meter(done, f"{table.name} {about['symbol'] or ''}", shown=progress):
-                answer = self.run(operation, exact=exact, progress=done)
+            label = f"{table.name} {about['symbol'] or ''}" if progress else None
+            answer = self.run(operation, exact=exact, progress=done, shown_as=label)
         except e.CdcxError as error:
             problem = error
         except KeyboardInterrupt:

@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--clock-window", type=float, default=30.0, metavar="SECONDS", help="default 30")
     add("--all-orders-range", action="store_true", help="order lists span ten minutes at most")
     add("--rate-headers", action="store_true", help="tell what is left of the limits")
+    add("--no-limits", action="store_true", help="refuse nobody, to measure a load")
     return parser
 
 
@@ -154,6 +155,7 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
             rate_headers=options.rate_headers,
             short_order_ranges=options.all_orders_range,
             push_every_s=options.push_every,
+            unlimited=options.no_limits,
         ),
     )
     key = make_keys(options.seed)[0]

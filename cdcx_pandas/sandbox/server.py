@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _BODY_CAP = 64 << 10
-_QUEUED = 2_000
-"""Messages a slow listener may have waiting; then it is let go."""
+_WAITING_CAP = 8 << 20
+"""Bytes a slow listener may have waiting; then it is let go."""
+_BINARY, _TEXT = 0x82, 0x81  # the first byte of a whole frame (RFC 6455, 5.2)
 _REMEMBERED = 100_000
 _TEN_MINUTES_NS = 600 * 10**9
 _BOMB = 400 << 20
@@ -80,6 +81,8 @@ class Options:
         The platform's rule of August 2019: order lists span ten minutes at most.
     push_every_s
         The cadence of the stream.
+    unlimited
+        Whether the published limits are left out, so that a load can be measured.
     """
 
     acknowledges: bool = False
@@ -90,6 +93,7 @@ class Options:
     rate_headers: bool = False
     short_order_ranges: bool = False
     push_every_s: float = 1.0
+    unlimited: bool = False
 
 
 @dataclass
@@ -146,7 +150,7 @@ class Server:
         self._listeners: set[_Listener] = set()
         self._feeds: dict[tuple[str, Channel], Feed] = {}
         self._runner: web.AppRunner | None = None
-        self._pusher: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     # ----------------------------------------------------------------------------- life
 
@@ -163,12 +167,15 @@ class Server:
         await site.start()
         (address,) = self._runner.addresses
         self.port = address[1]
-        self._pusher = asyncio.create_task(self._push_for_ever())
+        self._tasks = [
+            asyncio.create_task(self._push_for_ever()),
+            asyncio.create_task(self._ping_for_ever()),
+        ]
 
     async def stop(self) -> None:
         """Close everything."""
-        if self._pusher is not None:
-            self._pusher.cancel()
+        for task in self._tasks:
+            task.cancel()
         for listener in list(self._listeners):
             listener.abort()
         if self._runner is not None:
@@ -234,7 +241,7 @@ class Server:
                 "x-ratelimit-remaining": str(max(left, 0)),
                 "x-ratelimit-reset": f"{resets_s:.3f}",
             }
-        if left < 0:
+        if left < 0 and not self.options.unlimited:
             retry_after = max(resets_s, 0.001) if self.options.rate_headers else None
             raise RateLimited("Too many requests.", retry_after=retry_after)
 
@@ -298,7 +305,6 @@ class Server:
         await answer.prepare(request)
         await answer.write(response.body[: len(response.body) // 2])
         _abort(request)
-        return answer
 
     async def _control(self, request: web.Request) -> web.Response:
         """Take orders of the one who started the sandbox: faults, state, stop."""
@@ -347,17 +353,12 @@ class Server:
                 autoping=True, compress=False, max_msg_size=_BODY_CAP, heartbeat=None
             )
             await socket.prepare(request)
-            listener = _Listener(socket, request, Pings(self.options.ping_every_s))
+            pings = Pings(self.options.ping_every_s, next_at=self._clock.monotonic())
+            listener = _Listener(wire, request, pings)
             listener.muted = fault is not None and fault.mute
             self._listeners.add(listener)
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(listener.send_for_ever())
-                    group.create_task(self._ping_for_ever(wire, listener))
-                    try:
-                        await self._listen(wire, listener)
-                    finally:
-                        listener.over()
+                await self._listen(listener, socket)
             finally:
                 self._listeners.discard(listener)
                 self._forget_feeds()
@@ -365,13 +366,14 @@ class Server:
 
         return handle
 
-    async def _listen(self, wire: Wire, listener: _Listener) -> None:
-        async for message in listener.socket:
+    async def _listen(self, listener: _Listener, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
             if message.type is WSMsgType.TEXT:
                 with contextlib.suppress(ProtocolError):  # what is no message is ignored
-                    self._hear(wire, listener, wire.dialect.decode_frame(message.data))
+                    self._hear(listener, listener.wire.dialect.decode_frame(message.data))
 
-    def _hear(self, wire: Wire, listener: _Listener, message: m.Message) -> None:
+    def _hear(self, listener: _Listener, message: m.Message) -> None:
+        wire = listener.wire
         now_ns = self._clock.now_ns()
         try:
             match message:
@@ -380,15 +382,13 @@ class Server:
                 case m.Request():
                     reply = reply_to(message, self.exchange, now_ns)
                     if reply is not None:
-                        listener.put(wire.dialect.encode_frame(reply))
+                        listener.tell(reply)
                 case m.Subscribe(channel, ref):
                     feed = self._feed(wire, channel, now_ns)
                     if self.options.acknowledges:
-                        listener.put(
-                            wire.dialect.encode_frame(m.Subscribed(channel, ref, now_ns))
-                        )
+                        listener.tell(m.Subscribed(channel, ref, now_ns))
                     for update in feed.first(self.exchange, now_ns):
-                        listener.put(wire.dialect.encode_frame(update))
+                        listener.tell(update)
                     listener.channels.add(channel)
                 case m.Unsubscribe(channel):
                     listener.drop(channel)
@@ -422,75 +422,77 @@ class Server:
                     one for one in self._listeners if channel in one.channels and not one.muted
                 ]
                 for update in feed.due(self.exchange, now_ns, began):
-                    frame = dialects[name].encode_frame(update)
+                    frame = framed(dialects[name].encode_frame(update))
                     for listener in listeners:
-                        listener.put(frame)
+                        listener.write(frame)
                 await asyncio.sleep(0)
             rest_s = self.options.push_every_s - (self._clock.monotonic() - began)
             await asyncio.sleep(max(rest_s, 0.0))
 
-    async def _ping_for_ever(self, wire: Wire, listener: _Listener) -> None:
-        pings = listener.pings
-        pings.next_at = self._clock.monotonic() + pings.every_s
-        while not listener.is_over:
-            await asyncio.sleep(min(0.25, pings.every_s / 4))
-            if not pings.due(self._clock.monotonic()):
-                continue
-            if pings.dead:
-                listener.abort()
-                return
-            unit = 10**9 if self.options.ping_in_seconds else 10**6
-            beat = m.Heartbeat(self._clock.now_ns() // unit)
-            listener.put(wire.dialect.encode_frame(beat))
+    async def _ping_for_ever(self) -> None:
+        """Ask every listener now and then whether it is there; let go who never answers."""
+        unit = 10**9 if self.options.ping_in_seconds else 10**6
+        while True:
+            await asyncio.sleep(min(0.25, self.options.ping_every_s / 4))
+            now = self._clock.monotonic()
+            for listener in list(self._listeners):
+                if not listener.pings.due(now):
+                    continue
+                if listener.pings.dead:
+                    listener.abort()
+                else:
+                    listener.tell(m.Heartbeat(self._clock.now_ns() // unit))
 
 
 class _Listener:
-    """One connection of the stream, and what waits to be sent on it."""
+    """One connection of the stream."""
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, pings: Pings) -> None:
-        self.socket = socket
+    def __init__(self, wire: Wire, request: web.Request, pings: Pings) -> None:
+        self.wire = wire
         self.pings = pings
         self.channels: set[Channel] = set()
         self.muted = False
-        self.is_over = False
         self._request = request
-        self._waiting: deque[str | bytes] = deque()
-        self._wake = asyncio.Event()
 
-    def put(self, frame: str | bytes) -> None:
-        """Queue a frame; a listener that cannot keep up is let go."""
-        if len(self._waiting) >= _QUEUED:
-            self.abort()
+    def tell(self, message: m.Message) -> None:
+        """Send one message to this listener."""
+        self.write(framed(self.wire.dialect.encode_frame(message)))
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame; a listener that cannot keep up is let go.
+
+        Straight to the transport: a server's frames are not masked, so the same bytes serve
+        all listeners, and no task has to wake up for each of them.
+        """
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
             return
-        self._waiting.append(frame)
-        self._wake.set()
+        if transport.get_write_buffer_size() > _WAITING_CAP:
+            self.abort()
+        else:
+            transport.write(frame)
 
     def drop(self, channel: Channel) -> None:
         """Forget a channel, whatever level count it was asked with."""
         self.channels = {one for one in self.channels if _same_book(one, channel)}
 
-    def over(self) -> None:
-        """End the sending."""
-        self.is_over = True
-        self._wake.set()
-
     def abort(self) -> None:
         """Cut the connection."""
-        self.over()
-        _abort(self._request, quiet=True)
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
-    async def send_for_ever(self) -> None:
-        """Send what waits."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while not self.is_over:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._waiting and not self.is_over:
-                    frame = self._waiting.popleft()
-                    if isinstance(frame, bytes):
-                        await self.socket.send_bytes(frame)
-                    else:
-                        await self.socket.send_str(frame)
+
+def framed(message: str | bytes) -> bytes:
+    """Return a message as one unmasked WebSocket frame (RFC 6455, 5.2)."""
+    first, payload = (
+        (_TEXT, message.encode()) if isinstance(message, str) else (_BINARY, message)
+    )
+    size = len(payload)
+    if size < 126:  # noqa: PLR2004  # the length codes of the RFC
+        return bytes((first, size)) + payload
+    if size < 1 << 16:
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 def _same_book(one: Channel, dropped: Channel) -> bool:
@@ -500,12 +502,11 @@ def _same_book(one: Channel, dropped: Channel) -> bool:
     return one != dropped
 
 
-def _abort(request: web.Request, *, quiet: bool = False) -> None:
+def _abort(request: web.Request) -> NoReturn:
     """Close a connection without a word."""
     if request.transport is not None:
         request.transport.abort()
-    if not quiet:
-        raise CutOnOrder
+    raise CutOnOrder
 
 
 class CutOnOrder(asyncio.CancelledError):

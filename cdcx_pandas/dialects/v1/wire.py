@@ -288,15 +288,16 @@ _STREAM_TRADES: Fields = {
 def trade_columns(rows: Sequence[Any]) -> Columns:
     """Turn rows whose types are already right into columns."""
     rows = rows[::-1]  # newest first on the wire
-    return _by_time_and_id(
-        {
-            "id": [str(row.id) for row in rows],
-            "price": [row.price for row in rows],
-            "amount": [row.amount for row in rows],
-            "time": [row.ctime * NS_PER_MS for row in rows],
-            "side": [row.type for row in rows],
-        }
-    )
+    ids, times = [row.id for row in rows], [row.ctime * NS_PER_MS for row in rows]
+    columns: Columns = {
+        "id": [str(id_) for id_ in ids],
+        "price": [row.price for row in rows],
+        "amount": [row.amount for row in rows],
+        "time": times,
+        "side": [row.type for row in rows],
+    }
+    in_order = ids == sorted(ids) and times == sorted(times)
+    return columns if in_order else _by_time_and_id(columns)
 
 
 def read_trades(rows: Any, *, exact: bool) -> Columns:
@@ -590,7 +591,7 @@ def write_fill(row: Mapping[str, Any], *, in_order: bool, profile_b: bool) -> di
 def ascending(columns: Columns, by: str) -> Columns:
     """Return the columns sorted by one of them; nothing is copied when they already are."""
     keys = columns[by]
-    if all(a <= b for a, b in zip(keys, keys[1:], strict=False)):
+    if keys == sorted(keys):
         return columns
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return {name: [values[i] for i in order] for name, values in columns.items()}
