@@ -135,9 +135,7 @@ def _stamp_ns(stamp: pd.Timestamp | None, name: str, shown: str = "NaT") -> int:
     return int(stamp.as_unit("ns").value)
 
 
-def to_range(
-    start: Time | None, end: Time | None, *, now_ns: int
-) -> tuple[int | None, int | None]:
+def to_range(start: Time | None, end: Time | None, *, now_ns: int) -> tuple[int | None, int | None]:
     """Return the bounds of ``[start, end)``; `BadTime` when they are reversed or equal."""
     first = None if start is None else to_ns(start, name="start", now_ns=now_ns)
     last = None if end is None else to_ns(end, name="end", now_ns=now_ns)

@@ -142,7 +142,7 @@ def start(arguments: tuple[str, ...]) -> Running:
 
 
 def _environment() -> dict[str, str]:
-    """The sandbox gets no keys, and finds this package where we did."""
+    """Leave our keys out, and let the sandbox find this package where we did."""
     home = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     kept = {k: v for k, v in os.environ.items() if k not in {"CDCX_API_KEY", "CDCX_API_SECRET"}}

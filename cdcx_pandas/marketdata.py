@@ -239,7 +239,9 @@ def _klines(
         columns = columns | {"closed": [time < boundary for time in columns["time"]]}
         if closed:
             columns = {
-                name: [v for v, is_closed in zip(values, columns["closed"], strict=True) if is_closed]
+                name: [
+                    v for v, is_closed in zip(values, columns["closed"], strict=True) if is_closed
+                ]
                 for name, values in columns.items()
             }
         return _first_or_newest(columns, asked.limit, newest=newest)

@@ -233,7 +233,7 @@ class Session:
 
     def for_each(self, call: Callable[[A], B], items: list[A]) -> list[B]:
         """Run a call for each item, some at a time; the results in order."""
-        if len(items) < 2:  # noqa: PLR2004  # one needs no threads
+        if len(items) < 2:  # one needs no threads
             return [call(item) for item in items]
         with ThreadPoolExecutor(min(IN_FLIGHT, len(items)), "cdcx-ask") as pool:
             futures = [pool.submit(call, item) for item in items]
@@ -341,7 +341,7 @@ class Session:
         bucket = self.dialect.endpoint(pages[0]).bucket
         waiting = {str(at): page for at, page in enumerate(pages) if at not in answers}
         deadline = self.clock.monotonic() + DEADLINE_S
-        with open_socket(self.venue.ws, clock=self.clock, deadline_s=DEADLINE_S) as socket:
+        with open_socket(self.venue.ws, deadline_s=DEADLINE_S) as socket:
             for ref, page in waiting.items():
                 self._pacer.wait(bucket, "", DEADLINE_S)
                 socket.send(str(self.dialect.encode_frame(m.Request(page, ref))))

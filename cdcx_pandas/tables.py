@@ -109,9 +109,7 @@ SYMBOLS = Table(
         _text("base", "the coin that is bought and sold"),
         _text("quote", "the coin that prices are counted in"),
         _text("venue_symbol", "the market as the venue writes it"),
-        Column(
-            "kind", "category", "what is traded", words=("spot", "perp", "future", "other")
-        ),
+        Column("kind", "category", "what is traded", words=("spot", "perp", "future", "other")),
         _number("price_tick", "smallest step of a price", "quote"),
         _number("amount_tick", "smallest step of an amount", "base"),
         _number("amount_min", "smallest amount of an order, where told", "base"),
@@ -237,9 +235,7 @@ FILLS = Table(
         _number("cost", "money that changed hands", "quote"),
         _number("fee", "fee: positive when paid, negative for a rebate", "fee_coin"),
         _text("fee_coin", "the coin of the fee"),
-        Column(
-            "role", "category", "who was in the book first", words=("maker", "taker", "other")
-        ),
+        Column("role", "category", "who was in the book first", words=("maker", "taker", "other")),
     ),
     ("id",),
 )

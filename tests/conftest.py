@@ -67,8 +67,6 @@ def sandbox(running: launch.Running) -> Iterator[Session]:
         yield session
 
 
-
-
 class Faulty:
     """A sandbox of one's own that can be told to fail."""
 

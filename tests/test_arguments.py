@@ -147,7 +147,9 @@ def test_an_unknown_symbol_is_told_with_near_matches() -> None:
     with pytest.raises(UnknownSymbol) as caught:
         to_symbol("btcusdtt", LISTED, "v1")
     assert str(caught.value) == (
-        "v1 has no market 'btcusdtt'.\nIt lists 5 markets.\nDid you mean btcusdt, crousdt, btcusd-perp?"
+        "v1 has no market 'btcusdtt'.\n"
+        "It lists 5 markets.\n"
+        "Did you mean btcusdt, crousdt, btcusd-perp?"
     )
     assert caught.value.suggestions[0] == "btcusdt"
 

@@ -35,9 +35,7 @@ class QuickClock(SystemClock):
 
 def quick(faulty: Faulty) -> Session:
     """Return a session whose retries do not wait long."""
-    return Session(
-        faulty.session.venue, credentials=faulty.running.credentials, clock=QuickClock()
-    )
+    return Session(faulty.session.venue, credentials=faulty.running.credentials, clock=QuickClock())
 
 
 # ------------------------------------------------------------------------- what is repeated

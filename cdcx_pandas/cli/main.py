@@ -70,7 +70,9 @@ def run_demo() -> int:
     print("A whole exchange on this machine. Its data is SIMULATED; no network, no account.\n")
     with cdcx.use("sandbox"):
         _show('cdcx.use("sandbox")')
-        bars = _show('df = cdcx.klines("btcusdt", "1hour")', lambda: cdcx.klines("btcusdt", "1hour"))
+        bars = _show(
+            'df = cdcx.klines("btcusdt", "1hour")', lambda: cdcx.klines("btcusdt", "1hour")
+        )
         _show("cdcx.symbols()", cdcx.symbols)
         _show("cdcx.tickers()", cdcx.tickers)
         _show('cdcx.trades("btcusdt")', lambda: cdcx.trades("btcusdt"))

@@ -172,9 +172,10 @@ def columns_of(
                 columns[column] = [reader(row.get(key), exact) for row in rows]
             else:
                 columns[column] = [reader(first(row, keys), exact) for row in rows]
-        return columns
     except (ValueError, TypeError, AttributeError) as error:
         problem = str(error)
+    else:
+        return columns
     raise unreadable(problem, rows)
 
 
@@ -230,7 +231,4 @@ def millis(ns: int | None) -> int | None:
 def rows_of(columns: Columns) -> list[dict[str, Any]]:
     """Turn columns into rows, for writing."""
     names = list(columns)
-    return [
-        dict(zip(names, values, strict=True))
-        for values in zip(*columns.values(), strict=True)
-    ]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]

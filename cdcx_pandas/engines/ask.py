@@ -124,9 +124,7 @@ def _between(columns: Columns, start: int | None, end: int | None, *, by: str) -
     keep = [
         i
         for i, stamp in enumerate(columns[by])
-        if stamp is not None
-        and (start is None or stamp >= start)
-        and (end is None or stamp < end)
+        if stamp is not None and (start is None or stamp >= start) and (end is None or stamp < end)
     ]
     if len(keep) == len(columns[by]):
         return columns
@@ -156,9 +154,7 @@ def _klines(
     return Answer(table, columns or table.empty())
 
 
-def _newest(
-    operation: GetKlines, rows: int
-) -> Generator[list[Operation[Any]], list[Any], Columns]:
+def _newest(operation: GetKlines, rows: int) -> Generator[list[Operation[Any]], list[Any], Columns]:
     """Walk back from the end until there are `limit` rows, or no earlier ones."""
     wanted = operation.limit or rows
     parts: list[Columns] = []
@@ -263,9 +259,7 @@ def _read_windows(
 # ------------------------------------------------------------------ listings: numbered pages
 
 
-def _listing(
-    operation: Listing, rows: int
-) -> Generator[list[Operation[Any]], list[Any], Answer]:
+def _listing(operation: Listing, rows: int) -> Generator[list[Operation[Any]], list[Any], Answer]:
     """Read a listing whole.
 
     Pages shift when orders come or go while they are read: rows then repeat, or slip through

@@ -17,10 +17,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cdcx_pandas.dialects.base import Limit
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cdcx_pandas.dialects.base import Limit
 
 JITTER_S = 0.020
 """How late an arrival may be after its send, for the limits still to hold."""

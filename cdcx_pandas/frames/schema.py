@@ -102,7 +102,8 @@ def _index(table: Table, columns: Columns, count: int) -> pd.Index[Any]:
     if isinstance(level, pd.DatetimeIndex):
         level.name = names[0]
         return level
-    return pd.Index(level, name=names[0])
+    index: pd.Index[Any] = pd.Index(level, name=names[0])
+    return index
 
 
 def _stamps(values: Any, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -140,9 +141,7 @@ def _values(column: Column, values: Any, count: int, *, exact: bool) -> Any:
             )
 
 
-def _codes(
-    words: tuple[str, ...], values: Any, count: int
-) -> np.ndarray[Any, np.dtype[np.int8]]:
+def _codes(words: tuple[str, ...], values: Any, count: int) -> np.ndarray[Any, np.dtype[np.int8]]:
     if values is None:
         return np.full(count, -1, dtype=np.int8)
     codes = {word: code for code, word in enumerate(words)}

@@ -19,7 +19,7 @@ import numpy as np
 
 from cdcx_pandas import errors as e
 from cdcx_pandas import operations as op
-from cdcx_pandas.periods import FIXED_NS, NS_PER_DAY, NS_PER_HOUR, PERIODS, floor_time, next_time
+from cdcx_pandas.periods import NS_PER_DAY, PERIODS
 from cdcx_pandas.sandbox.engine import BUY, SELL, Engine, Wish
 from cdcx_pandas.sandbox.ledger import (
     HOUSE,
@@ -35,19 +35,25 @@ from cdcx_pandas.sandbox.ledger import (
     to_money,
     to_units,
 )
-from cdcx_pandas.sandbox.orders import Order, OwnTrade, Scale, fill_columns, order_columns, side_word
+from cdcx_pandas.sandbox.orders import (
+    Order,
+    OwnTrade,
+    Scale,
+    fill_columns,
+    order_columns,
+)
 from cdcx_pandas.sandbox.past import Dice, PastOrder, make_past
 from cdcx_pandas.sandbox.tape import BOOK_LEVELS, Book
 from cdcx_pandas.tables import NS_PER_S, Answer, Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
     from cdcx_pandas.sandbox.market import Market
     from cdcx_pandas.sandbox.pairs import Pair
-    from cdcx_pandas.sandbox.tape import Bars, DayStats, Trades
+    from cdcx_pandas.sandbox.tape import DayStats
 
     Ints = npt.NDArray[np.int64]
 
@@ -467,9 +473,7 @@ class Exchange:
         if isinstance(asked, op.GetOpenOrders):
             orders = [order for order in orders if order.is_open]
         else:
-            orders = [
-                order for order in orders if _is_in(order.created_ns, asked.start, asked.end)
-            ]
+            orders = [order for order in orders if _is_in(order.created_ns, asked.start, asked.end)]
         rows = _page(orders, asked.page, asked.page_size)
         return Answer(asked.table, order_columns(rows), {"count": len(orders)})
 
@@ -539,9 +543,7 @@ class Exchange:
                 raise e.BelowMinimum(
                     f"The smallest amount on {desk.pair.symbol} is {desk.scale.amount(1):f}."
                 )
-        order = Order(
-            0, account, desk.scale, side, price, lots, spend, now_ns, now_ns, spend or 0
-        )
+        order = Order(0, account, desk.scale, side, price, lots, spend, now_ns, now_ns, spend or 0)
         order.held = order.needed
         return order
 
@@ -708,7 +710,18 @@ class Exchange:
 # TEMP-LEAD: joined from answers until the module is finished
 from cdcx_pandas.sandbox import answers as _a  # noqa: E402
 
-_TICKER_COLUMNS = ("symbol", "bid", "ask", "last", "open", "high", "low", "volume", "quote_volume", "change")
+_TICKER_COLUMNS = (
+    "symbol",
+    "bid",
+    "ask",
+    "last",
+    "open",
+    "high",
+    "low",
+    "volume",
+    "quote_volume",
+    "change",
+)
 
 
 def _ticker_row(desk, now_ns):
@@ -724,7 +737,12 @@ def _hits(desk, start_ns, end_ns):
     ]
 
 
-_kline_columns, _trade_columns, _merged, _coarse = _a.kline_columns, _a.trade_columns, _a.merged, _a.coarse_price
+_kline_columns, _trade_columns, _merged, _coarse = (
+    _a.kline_columns,
+    _a.trade_columns,
+    _a.merged,
+    _a.coarse_price,
+)
 _is_in, _page, _whole = _a.is_in, _a.page_of, _a.whole
 
 

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _instant(text: str) -> int:
-    if text.isdecimal() and len(text) > 17:  # noqa: PLR2004  # so long only ns are
+    if text.isdecimal() and len(text) > 17:  # so long only ns are
         return int(text)
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -238,16 +238,12 @@ def _explain(about: dict[str, Any], options: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
-def signed_curl_lines(
-    rest: str, key: str, secret: str, clock: dict[str, Any]
-) -> list[str]:
+def signed_curl_lines(rest: str, key: str, secret: str, clock: dict[str, Any]) -> list[str]:
     """Return a shell line for every signed call, which signs itself with the time of its run."""
     return [_signed_line(rest + path, query, key, secret, clock) for path, query in _SIGNED_CALLS]
 
 
-def _signed_line(
-    url: str, query: str, key: str, secret: str, clock: dict[str, Any]
-) -> str:
+def _signed_line(url: str, query: str, key: str, secret: str, clock: dict[str, Any]) -> str:
     """Sort the parameters' names, join names and values, append the secret, hash."""
     params = dict(re.findall(r"(\w+)=(\w+(?:\.\w+)?)", query)) | {"api_key": key, "time": "$t"}
     joined = "".join(f"{name}{params[name]}" for name in sorted(params))
@@ -262,4 +258,3 @@ def _signed_line(
         f't={now}; s=$(printf %s "{joined}{secret}" | sha256sum | cut -d" " -f1);'
         f' curl -s {url} -d "{form}&sign=$s"'
     )
-

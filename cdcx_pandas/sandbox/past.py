@@ -152,9 +152,7 @@ class _Hour:
     A trade *reaches* a limit order if it happened at its price or through it.
     """
 
-    def __init__(
-        self, pair: Pair, trades: Trades, dice: Dice, used: set[tuple[str, int]]
-    ) -> None:
+    def __init__(self, pair: Pair, trades: Trades, dice: Dice, used: set[tuple[str, int]]) -> None:
         self._pair, self._trades, self._dice, self._used = pair, trades, dice, used
         self._most = _lots(pair, _MOST[pair.base])
 
@@ -209,9 +207,7 @@ class _Hour:
             return None
         fill = self._fill(at)
         lots = fill.lots * (2 + self._dice.below(3))
-        return PastOrder(
-            self._pair.symbol, side, price, lots, created_ns, (fill,), cancelled_ns
-        )
+        return PastOrder(self._pair.symbol, side, price, lots, created_ns, (fill,), cancelled_ns)
 
     def _canceled(self, at: int) -> PastOrder | None:
         """Return a limit order that no trade reached before it was cancelled."""
@@ -239,7 +235,10 @@ class _Hour:
     def _fill(self, at: int) -> PastFill:
         trades = self._trades
         return PastFill(
-            int(trades.id[at]), int(trades.time_ns[at]), int(trades.price[at]), int(trades.amount[at])
+            int(trades.id[at]),
+            int(trades.time_ns[at]),
+            int(trades.price[at]),
+            int(trades.amount[at]),
         )
 
     def _created_before(self, at: int) -> int | None:

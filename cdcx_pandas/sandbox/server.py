@@ -22,6 +22,7 @@ from aiohttp import WSMsgType, web
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
+from cdcx_pandas.channels import Channel, DepthChannel
 from cdcx_pandas.errors import (
     BadRequest,
     CdcxError,
@@ -36,7 +37,6 @@ from cdcx_pandas.sandbox.stream import Feed, Pings, reply_to
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cdcx_pandas.channels import Channel
     from cdcx_pandas.credentials import Secret
     from cdcx_pandas.dialects.base import Dialect, Limit
     from cdcx_pandas.sandbox.exchange import Exchange
@@ -304,7 +304,7 @@ class Server:
         answer.content_length = len(response.body)
         await answer.prepare(request)
         await answer.write(response.body[: len(response.body) // 2])
-        _abort(request)
+        return _abort(request)
 
     async def _control(self, request: web.Request) -> web.Response:
         """Take orders of the one who started the sandbox: faults, state, stop."""
@@ -342,9 +342,7 @@ class Server:
 
     # ----------------------------------------------------------------------------- stream
 
-    def _streaming(
-        self, wire: Wire
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _streaming(self, wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             fault = self._script.next_for(request.path)
             if fault is not None and fault.status is not None:
@@ -474,7 +472,7 @@ class _Listener:
 
     def drop(self, channel: Channel) -> None:
         """Forget a channel, whatever level count it was asked with."""
-        self.channels = {one for one in self.channels if _same_book(one, channel)}
+        self.channels = {one for one in self.channels if _stays(one, channel)}
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -484,21 +482,19 @@ class _Listener:
 
 def framed(message: str | bytes) -> bytes:
     """Return a message as one unmasked WebSocket frame (RFC 6455, 5.2)."""
-    first, payload = (
-        (_TEXT, message.encode()) if isinstance(message, str) else (_BINARY, message)
-    )
+    first, payload = (_TEXT, message.encode()) if isinstance(message, str) else (_BINARY, message)
     size = len(payload)
-    if size < 126:  # noqa: PLR2004  # the length codes of the RFC
+    if size < 126:  # the length codes of the RFC
         return bytes((first, size)) + payload
     if size < 1 << 16:
         return bytes((first, 126)) + size.to_bytes(2, "big") + payload
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
-def _same_book(one: Channel, dropped: Channel) -> bool:
+def _stays(one: Channel, dropped: Channel) -> bool:
     """Tell whether `one` stays when `dropped` is left: a book is named without its levels."""
-    if hasattr(one, "levels") and hasattr(dropped, "levels"):
-        return replace(one, levels=None) != replace(dropped, levels=None)
+    if isinstance(one, DepthChannel) and isinstance(dropped, DepthChannel):
+        return (one.symbol, one.step) != (dropped.symbol, dropped.step)
     return one != dropped
 
 

@@ -20,12 +20,12 @@ from cdcx_pandas.channels import (
     TickersChannel,
     TradeChannel,
 )
-from cdcx_pandas.tables import Answer, Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cdcx_pandas.sandbox.exchange import Exchange
+    from cdcx_pandas.tables import Answer, Columns
 
 HISTORY_ROWS = 300
 TOP_TRADES = 200
@@ -114,9 +114,7 @@ class Feed:
 
     def _book(self, exchange: Exchange, now_ns: int) -> Answer:
         assert isinstance(self.channel, DepthChannel), "only depth feeds have books"
-        return exchange.book(
-            self.channel.symbol, now_ns, self.channel.step, self.channel.levels
-        )
+        return exchange.book(self.channel.symbol, now_ns, self.channel.step, self.channel.levels)
 
     def _update(self, answer: Answer, now_ns: int, mode: Any = "snapshot") -> m.Update:
         return m.Update(self.channel, answer, mode, now_ns)

@@ -220,7 +220,7 @@ class HttpTransport:
     def _read(self, answer: requests.Response, ends: float) -> HttpResponse:
         """Read a body within the caps."""
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if 300 <= answer.status_code < 400:  # noqa: PLR2004  # the redirects
+        if 300 <= answer.status_code < 400:  # the redirects
             target = urlsplit(headers.get("location", "")).hostname or "nowhere"
             raise RedirectRefused(
                 f"The venue answered HTTP {answer.status_code}: ask {target} instead.",
@@ -273,9 +273,7 @@ class HttpTransport:
                 else f"It did not answer within {CONNECT_S:g} s." if slow
                 else "It refused the connection."
             )  # fmt: skip
-            return ConnectFailed(
-                f"No connection to {self._host}.", why=why, todo=advice, sent="no"
-            )
+            return ConnectFailed(f"No connection to {self._host}.", why=why, todo=advice, sent="no")
         if names & {"ReadTimeout", "ReadTimeoutError", "TimeoutError", "timeout"}:
             return _late()
         if names & {"IncompleteRead", "InvalidChunkLength", "DecodeError", "error"}:

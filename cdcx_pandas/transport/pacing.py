@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
+
+    SHARES = True
 except ImportError:  # Windows: each process keeps its own budget there
-    fcntl = None  # type: ignore[assignment]  # told apart by None
+    SHARES = False
 
 LATE_S = 0.010
 """A process that wakes up so late takes a new slot: lateness is jitter to the server."""
@@ -154,7 +156,7 @@ def runtime_folder() -> Path:
 
 def shared_store() -> Store:
     """Return the store of this person; one of this process where no file can be shared."""
-    if fcntl is None:
+    if not SHARES:
         return MemoryStore()
     try:
         return SharedStore(runtime_folder() / "pace")

@@ -7,7 +7,7 @@ follows redirects. This module knows no exchange.
 from __future__ import annotations
 
 import socket as sockets
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import websocket
 from websocket import ABNF
@@ -22,11 +22,11 @@ from cdcx_pandas.errors import (
     TimedOut,
 )
 
-if TYPE_CHECKING:
-    from cdcx_pandas.transport.clock import Clock
-
 FRAME_CAP = 8 << 20
-_OPTIONS = ((sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1), (sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1))
+_OPTIONS = (
+    (sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1),
+    (sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1),
+)
 
 
 class Socket:
@@ -60,7 +60,9 @@ class Socket:
                 opcode, data = self._wire.recv_data(control_frame=False)
                 if opcode == ABNF.OPCODE_CLOSE:
                     break
-                return data.decode("utf-8", "replace") if opcode == ABNF.OPCODE_TEXT else bytes(data)
+                return (
+                    data.decode("utf-8", "replace") if opcode == ABNF.OPCODE_TEXT else bytes(data)
+                )
             failure = _lost()
         except websocket.WebSocketTimeoutException:
             failure = TimedOut("The stream did not answer in time.", sent="maybe")
@@ -73,9 +75,9 @@ class Socket:
         self._wire.shutdown()
 
 
-def open_socket(url: str, *, clock: Clock, deadline_s: float) -> Socket:
+def open_socket(url: str, *, deadline_s: float) -> Socket:
     """Open a connection."""
-    wire = websocket.WebSocket(sockopt=_OPTIONS, skip_utf8_validation=True)
+    wire: Any = websocket.WebSocket(sockopt=_OPTIONS, skip_utf8_validation=True)
     failure: CdcxError
     try:
         wire.connect(url, timeout=deadline_s, redirect_limit=0, suppress_origin=True)
@@ -90,7 +92,11 @@ def open_socket(url: str, *, clock: Clock, deadline_s: float) -> Socket:
 
 
 def _refused(status: int) -> CdcxError:
-    kind = {403: PermissionDenied, 401: PermissionDenied, 429: RateLimited}.get(status)
+    kind: type[CdcxError] | None = {
+        403: PermissionDenied,
+        401: PermissionDenied,
+        429: RateLimited,
+    }.get(status)
     if kind is None:
         kind = ServerError if status >= 500 else ProtocolError
     return kind(f"The stream's host answered HTTP {status}.", http_status=status, sent="yes")

@@ -206,7 +206,9 @@ def ccxt_calls() -> dict[str, Callable[[], object]]:
     market = exchange.safe_market("BTC_USDT", None, "_", "spot")
 
     def klines() -> pd.DataFrame:
-        rows = exchange.parse_ohlcvs(exchange.parse_json(candles.decode())["result"]["data"], market)
+        rows = exchange.parse_ohlcvs(
+            exchange.parse_json(candles.decode())["result"]["data"], market
+        )
         frame = pd.DataFrame(rows, columns=["time", "open", "high", "low", "close", "volume"])
         frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
         return frame.set_index("time")

@@ -32,7 +32,8 @@ def run() -> Iterator[Row]:
     """Take the import alone, and with the first use of `klines` and `use`."""
     bare = _least(_BASE + _TAKE.format("cdcx_pandas"))
     used = _least(
-        _BASE + _TAKE.format("cdcx_pandas; cdcx_pandas.klines; cdcx_pandas.use; cdcx_pandas.account")
+        _BASE
+        + _TAKE.format("cdcx_pandas; cdcx_pandas.klines; cdcx_pandas.use; cdcx_pandas.account")
     )
     yield Row("import cdcx_pandas, over pandas and requests", f"{bare * 1e3:.1f} ms", "≤ 40 ms",
               bare <= 0.040)  # fmt: skip

@@ -7,7 +7,6 @@ server in this process notes when questions arrive.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import socket
 import tempfile
 import threading
@@ -55,9 +54,7 @@ def _arrivals(bucket: str) -> list[float]:
         port = server.getsockname()[1]
         context = multiprocessing.get_context("spawn")
         asking = [
-            context.Process(
-                target=_demand, args=(bucket, os.path.join(folder, "pace"), port, until)
-            )
+            context.Process(target=_demand, args=(bucket, str(Path(folder) / "pace"), port, until))
             for _ in range(PROCESSES)
         ]
         for process in asking:

@@ -55,13 +55,14 @@ class History:
         self.asked = 0
 
     def __call__(self, page: Operation[Any]) -> Answer:
+        """Answer one page."""
         self.asked += 1
         assert isinstance(page, GetKlines)
         assert page.start is None, "V1 cannot be told a start"
         end = page.end
-        times = [
-            t for t in self.times if end is None or t < end or (self.inclusive and t == end)
-        ][-min(page.limit or 300, self.cap) :]
+        times = [t for t in self.times if end is None or t < end or (self.inclusive and t == end)][
+            -min(page.limit or 300, self.cap) :
+        ]
         return Answer(KLINES, {"time": times, "close": [t // MINUTE for t in times]})
 
 
@@ -158,9 +159,7 @@ def test_questions_of_one_page_are_cut_to_their_bounds() -> None:
     """What a venue cannot be told is applied to its answer."""
     columns = {"time": [1, 2, 3, 4], "id": ["1", "2", "3", "4"]}
     question = GetTrades("btcusdt", start=2, end=4)
-    answer, _ = drive(
-        ask(question, DIALECT.endpoint(question)), lambda _: Answer(TRADES, columns)
-    )
+    answer, _ = drive(ask(question, DIALECT.endpoint(question)), lambda _: Answer(TRADES, columns))
     assert answer.columns == {"time": [2, 3], "id": ["2", "3"]}
 
 
@@ -181,10 +180,12 @@ class Listing:
         self.asked: list[Operation[Any]] = []
 
     def __call__(self, page: Operation[Any]) -> Answer:
+        """Answer one page."""
         assert isinstance(page, GetOpenOrders | GetOrderHistory | GetMyTrades)
         self.happen(len(self.asked), self.ids)
         self.asked.append(page)
-        assert page.page is not None and page.page_size is not None
+        assert page.page is not None
+        assert page.page_size is not None
         size = min(page.page_size, self.cap)
         at = page.page - self.first_page
         rows = sorted(self.ids, reverse=True)[at * size : (at + 1) * size] if at >= 0 else []

@@ -33,7 +33,9 @@ def most_in_a_window(arrivals: list[float], window_s: float) -> int:
 @given(data=st.data())
 def test_no_window_ever_holds_more_than_allowed(limit: Limit, data: st.DataObject) -> None:
     """Whatever the demand, and with each arrival up to 20 ms late, the limit is kept."""
-    gaps = data.draw(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.004, 0.03, 0.2, 1.5]), max_size=250))
+    gaps = data.draw(
+        st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.004, 0.03, 0.2, 1.5]), max_size=250)
+    )
     late = data.draw(st.randoms(use_true_random=False))
     pace, now, arrivals = Pace(), 1000.0, [1000.0]
     for gap in gaps:

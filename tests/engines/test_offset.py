@@ -14,15 +14,15 @@ from cdcx_pandas.engines.offset import OffsetEstimate
 NOW = 1_790_000_000.0
 
 
-def ask(estimate: OffsetEstimate, true_s: float, sent_s: float, there_s: float, back_s: float) -> None:
+def ask(
+    estimate: OffsetEstimate, true_s: float, sent_s: float, there_s: float, back_s: float
+) -> None:
     """Ask a venue whose clock is `true_s` ahead; it stamps on arrival, in whole seconds."""
     stamp = formatdate(int(sent_s + there_s + true_s), usegmt=True)
     estimate.add_http_date(stamp, sent_s=sent_s, received_s=sent_s + there_s + back_s)
 
 
-@given(
-    true_s=st.floats(-4000, 4000), seed=st.integers(0, 2**32), count=st.integers(1, 40)
-)
+@given(true_s=st.floats(-4000, 4000), seed=st.integers(0, 2**32), count=st.integers(1, 40))
 def test_the_truth_is_always_within_the_bounds(true_s: float, seed: int, count: int) -> None:
     """Whatever the delays, the interval holds the true offset, and only narrows."""
     dice = random.Random(seed)

@@ -30,6 +30,7 @@ TABLE = {
 def verdict(
     effect: Effect,
     outcome: Outcome,
+    *,
     attempt: int = 0,
     elapsed_s: float = 0.0,
     retry_after_s: float | None = None,

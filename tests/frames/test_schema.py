@@ -38,9 +38,7 @@ def values_of(column: Column, *, index: bool) -> st.SearchStrategy[Any]:
 def columns_of(table: Table) -> st.SearchStrategy[dict[str, list[Any]]]:
     """Make columns of a table, equally long."""
     names = [column.name for column in table.fields]
-    row = st.tuples(
-        *(values_of(column, index=column in table.index) for column in table.fields)
-    )
+    row = st.tuples(*(values_of(column, index=column in table.index) for column in table.fields))
     return st.lists(row, max_size=6).map(
         lambda rows: {name: [row[i] for row in rows] for i, name in enumerate(names)}
     )

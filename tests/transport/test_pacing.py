@@ -207,8 +207,7 @@ def test_two_processes_with_four_threads_each_keep_one_budget(tmp_path: Path) ->
     found: multiprocessing.Queue[list[float]] = context.Queue()
     until = time.monotonic() + 2.5
     asking = [
-        context.Process(target=_send, args=(str(tmp_path / "pace"), found, until))
-        for _ in range(2)
+        context.Process(target=_send, args=(str(tmp_path / "pace"), found, until)) for _ in range(2)
     ]
     for process in asking:
         process.start()

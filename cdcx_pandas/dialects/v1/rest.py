@@ -185,9 +185,7 @@ def _params(operation: Operation[Any], dialect: V1) -> dict[str, str | None]:
                 "symbol": operation.symbol,
                 "side": operation.side.upper(),
                 "type": "1" if operation.type == "limit" else "2",
-                "volume": r.plain(
-                    operation.amount if operation.spend is None else operation.spend
-                ),
+                "volume": r.plain(operation.amount if operation.spend is None else operation.spend),
                 "price": r.plain(operation.price),
             }
         case op.GetOrder(id=id_, symbol=symbol) | op.CancelOrder(id=id_, symbol=symbol):
@@ -397,9 +395,7 @@ def _fast(operation: Operation[Any], body: bytes) -> Columns | None:
 _SUCCESS = frozenset({0, "0"})
 
 
-def decode_response(
-    operation: Operation[Any], response: HttpResponse, *, exact: bool
-) -> Any:
+def decode_response(operation: Operation[Any], response: HttpResponse, *, exact: bool) -> Any:
     """Read an answer, or raise the error it is."""
     path = endpoint(operation).path
     if response.status < 300 and not exact:
@@ -437,9 +433,7 @@ def _decode(operation: Operation[Any], response: HttpResponse, *, exact: bool) -
     return Answer(_table(operation), columns, facts)
 
 
-def _envelope(
-    operation: Operation[Any], response: HttpResponse, *, exact: bool
-) -> dict[str, Any]:
+def _envelope(operation: Operation[Any], response: HttpResponse, *, exact: bool) -> dict[str, Any]:
     """Return the envelope of a success; raise for everything else."""
     try:
         envelope = r.read_json(response.body, exact=exact)
@@ -595,9 +589,7 @@ _READERS: dict[type[Operation[Any]], Any] = {
 # -------------------------------------------------------------------------- answers, server's
 
 
-def encode_response(
-    operation: Operation[Any] | None, answer: object, dialect: V1
-) -> HttpResponse:
+def encode_response(operation: Operation[Any] | None, answer: object, dialect: V1) -> HttpResponse:
     """Write an answer or an error in the platform's envelope, as the profile has it."""
     if isinstance(answer, e.CdcxError):
         return _write_error(answer)
