@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cdcx_pandas.about import VERSION
+
 if TYPE_CHECKING:
     from cdcx_pandas import errors
     from cdcx_pandas.accounts import account, my_trades, open_orders, order, order_history
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from cdcx_pandas.session import Session, use
     from cdcx_pandas.venues import Venue
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "CdcxError",

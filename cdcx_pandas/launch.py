@@ -137,8 +137,9 @@ def start(arguments: tuple[str, ...]) -> Running:
             process.kill()
             process.wait()
             raise _not_started(said)
-    atexit.register(_stop_quietly, process)
-    return _read(told, process)
+    started = _read(told, process)
+    atexit.register(started.stop)
+    return started
 
 
 def _environment() -> dict[str, str]:
@@ -186,9 +187,3 @@ def _read(told: dict[str, Any], process: subprocess.Popen[str]) -> Running:
         control_token=control["token"],
         process=process,
     )
-
-
-def _stop_quietly(process: subprocess.Popen[str]) -> None:
-    if process.stdin is not None:
-        with contextlib.suppress(OSError):
-            process.stdin.close()

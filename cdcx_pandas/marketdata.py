@@ -61,8 +61,8 @@ def symbols(*, exact: bool = False, session: Session | None = None) -> pd.DataFr
 
     Examples
     --------
-    >>> symbols().loc["crobtc", ["base", "quote", "price_precision"]].tolist()
-    ['CRO', 'BTC', 8]
+    >>> symbols().loc["crobtc", ["base", "quote"]].tolist()
+    ['CRO', 'BTC']
     """
     session = session or current_session()
     return session.frame(GetSymbols(), exact=exact)

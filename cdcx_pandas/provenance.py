@@ -88,7 +88,7 @@ def concat(frames: Iterable[pd.DataFrame] | Mapping[str, pd.DataFrame]) -> pd.Da
     --------
     >>> import pandas as pd
     >>> a = pd.DataFrame({"x": [1]})
-    ... a.attrs["cdcx"] = {"venue": "sandbox", "simulated": True}
+    >>> a.attrs["cdcx"] = {"venue": "sandbox", "simulated": True}
     >>> concat([a, a]).attrs["cdcx"]
     {'venue': 'sandbox', 'simulated': True}
     """

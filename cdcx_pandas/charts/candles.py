@@ -7,6 +7,7 @@ picture can be read without colour too.
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.dates as mdates
@@ -124,9 +125,18 @@ def _dated(axes: Axes, at: np.ndarray[Any, Any], half: float) -> None:
     axes.set_xlim(at[0] - 2 * half, at[-1] + 2 * half)
 
 
-def klines_figure(frame: pd.DataFrame) -> Figure:
+class Picture(Figure):
+    """A figure that a notebook shows by itself, without pyplot and its global state."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+
+def klines_figure(frame: pd.DataFrame) -> Picture:
     """Return a figure of candles and volume that says what it shows and where it is from."""
-    figure = Figure(figsize=(10, 5.6), layout="constrained")
+    figure = Picture(figsize=(10, 5.6), layout="constrained")
     prices, volumes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     draw_klines(frame, prices, volumes)
     prices.tick_params(labelbottom=False)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cdcx_pandas.about import VERSION
 from cdcx_pandas.errors import CdcxError
 
 if TYPE_CHECKING:
@@ -56,46 +57,41 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _version() -> str:
-    import pandas as pd
+    from importlib.metadata import version
 
-    import cdcx_pandas
-
-    return f"cdcx-pandas {cdcx_pandas.__version__} (pandas {pd.__version__})"
+    return f"cdcx-pandas {VERSION} (pandas {version('pandas')})"
 
 
 def run_demo() -> int:
     """Show, on a sandbox, each call above its result; write a candle chart."""
-    import cdcx_pandas as cdcx
+    from cdcx_pandas.accounts import account, order_history
+    from cdcx_pandas.marketdata import depth, klines, symbols, tickers, trades
+    from cdcx_pandas.session import use
 
     print("A whole exchange on this machine. Its data is SIMULATED; no network, no account.\n")
-    with cdcx.use("sandbox"):
-        _show('cdcx.use("sandbox")')
-        bars = _show(
-            'df = cdcx.klines("btcusdt", "1hour")', lambda: cdcx.klines("btcusdt", "1hour")
-        )
-        _show("cdcx.symbols()", cdcx.symbols)
-        _show("cdcx.tickers()", cdcx.tickers)
-        _show('cdcx.trades("btcusdt")', lambda: cdcx.trades("btcusdt"))
-        _show('cdcx.depth("btcusdt", levels=3)', lambda: cdcx.depth("btcusdt", levels=3))
-        _show("cdcx.account()", cdcx.account)
-        _show('cdcx.order_history("btcusdt")', lambda: cdcx.order_history("btcusdt"))
+    with use("sandbox"):
+        print('>>> cdcx.use("sandbox")\n')
+        bars = _show('klines("btcusdt", "1hour")', lambda: klines("btcusdt", "1hour"))
+        _show("symbols()", symbols)
+        _show("tickers()", tickers)
+        _show('trades("btcusdt")', lambda: trades("btcusdt"))
+        _show('depth("btcusdt", levels=3)', lambda: depth("btcusdt", levels=3))
+        _show("account()", account)
+        _show('order_history("btcusdt")', lambda: order_history("btcusdt"))
         _write_picture(bars)
-    print(f"\nA picture of the first frame: {PICTURE.resolve()}")
+    print(f"A picture of the first frame: {PICTURE.resolve()}")
     print("Next: make lab, or put cdcx.use('sandbox') into a notebook of your own.")
     return 0
 
 
-def _show(call: str, run: Callable[[], pd.DataFrame] | None = None) -> Any:
-    print(f">>> {call}")
-    if run is None:
-        print()
-        return None
+def _show(call: str, run: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Print a call above its result."""
     import pandas as pd
 
+    print(f">>> cdcx.{call}")
     frame = run()
     with pd.option_context("display.width", 118, "display.float_format", "{:.8g}".format):
-        print(frame.to_string(max_rows=_ROWS, max_cols=12, show_dimensions=True))
-    print()
+        print(frame.to_string(max_rows=_ROWS, max_cols=12, show_dimensions=True), end="\n\n")
     return frame
 
 

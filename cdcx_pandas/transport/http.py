@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from cdcx_pandas.about import VERSION
 from cdcx_pandas.errors import CdcxError, ConnectFailed, ProtocolError, Sent, TimedOut
 from cdcx_pandas.messages import HttpResponse, is_loopback
 from cdcx_pandas.operations import Effect
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 CONNECT_S, READ_S, ORDER_READ_S = 3.0, 10.0, 15.0
 PLAIN_CAP, COMPRESSED_CAP = 8 << 20, 1 << 20
 _CHUNK = 1 << 16
-USER_AGENT = "cdcx_pandas"
+USER_AGENT = f"cdcx_pandas/{VERSION}"
 
 _FRESH = {Effect.NEW_ORDER, Effect.CANCEL, Effect.CANCEL_ALL}
 """What never goes out on a connection that has been idle: a stale one makes doubt."""

@@ -132,9 +132,9 @@ def encode_request(
 ) -> HttpRequest:
     """Write a question; `now_ms` becomes the signed time of user questions."""
     row = endpoint(operation)
-    params = {k: v for k, v in _params(operation, dialect).items() if v is not None and v != ""}
+    params = {k: v for k, v in _params(operation, dialect).items() if v is not None}
+    _check_forms(params, _SPOKEN)
     if not row.signed:
-        _check_forms(params, _SPOKEN)
         return HttpRequest("GET", row.path, tuple(params.items()))
     if credentials is None:
         raise e.MissingCredentials(
@@ -179,7 +179,11 @@ def _params(operation: Operation[Any], dialect: V1) -> dict[str, str | None]:
                 )
             return {"symbol": symbol, "period": str(wire.REST_PERIODS[period])}
         case op.GetDepth(symbol=symbol, step=step):
-            return {"symbol": symbol, "type": None if dialect.profile == "b" else f"step{step}"}
+            if dialect.profile == "a":
+                return {"symbol": symbol, "type": f"step{step}"}
+            if step:
+                raise e.Unsupported("V1's later profile has no merged books.", todo="step=0")
+            return {"symbol": symbol}
         case op.PlaceOrder():
             return {
                 "symbol": operation.symbol,

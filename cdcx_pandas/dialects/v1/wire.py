@@ -521,6 +521,7 @@ def write_order(row: Mapping[str, Any], *, profile_b: bool) -> dict[str, Any]:
     }
     if profile_b:
         del written["source_msg"]
+        written["type"] = str(written["type"])
     return written | {key: r.plain(value or Decimal(0), _DECIMALS) for key, value in money.items()}
 
 
