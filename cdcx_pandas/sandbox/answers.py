@@ -17,11 +17,10 @@ from cdcx_pandas.sandbox.ledger import scaled, to_units
 from cdcx_pandas.tables import NS_PER_S, Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from cdcx_pandas.sandbox.market import Market
     from cdcx_pandas.sandbox.orders import Scale
     from cdcx_pandas.sandbox.tape import Bars, DayStats, Trades
 
@@ -38,6 +37,11 @@ _CHANGE_DECIMALS = 10
 _STEP_DECIMALS = 2
 """By so many decimals each step of the depth is coarser than the one before."""
 _WIDE = Context(prec=60)
+
+
+TICKER_COLUMNS = (
+    "symbol", "last", "bid", "ask", "open", "high", "low", "volume", "quote_volume", "change",
+)  # fmt: skip
 
 
 def ticker_row(
@@ -115,20 +119,6 @@ def page_of(rows: Sequence[R], page: int | None, size: int | None) -> list[R]:
 def is_in(time_ns: int, start: int | None, end: int | None) -> bool:
     """Tell whether an instant is in ``[start, end)``."""
     return (start is None or time_ns >= start) and (end is None or time_ns < end)
-
-
-def hits_of(
-    market: Market, bid: int | None, ask: int | None, start_ns: int, end_ns: int
-) -> Iterator[tuple[int, int, int]]:
-    """Yield time, price and lots of the trades that reach resting orders at these prices."""
-    trades = market.trades(start_ns, end_ns)
-    reach = np.zeros(trades.price.size, bool)
-    if bid is not None:
-        reach |= trades.price <= bid
-    if ask is not None:
-        reach |= trades.price >= ask
-    for at in np.flatnonzero(reach).tolist():
-        yield int(trades.time_ns[at]), int(trades.price[at]), int(trades.amount[at])
 
 
 # ------------------------------------------------------------------------- what is asked for

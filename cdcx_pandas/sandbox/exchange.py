@@ -13,14 +13,26 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from difflib import get_close_matches
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, overload
 
 from cdcx_pandas import errors as e
 from cdcx_pandas import operations as op
-from cdcx_pandas.periods import NS_PER_DAY, PERIODS
-from cdcx_pandas.sandbox.engine import BUY, SELL, Engine, Wish
+from cdcx_pandas.periods import PERIODS
+from cdcx_pandas.sandbox.answers import (
+    TICKER_COLUMNS,
+    coarse_price,
+    is_in,
+    kline_columns,
+    merged,
+    page_of,
+    price_ticks,
+    spend_units,
+    ticker_row,
+    trade_columns,
+    whole,
+)
+from cdcx_pandas.sandbox.desk import Desk
+from cdcx_pandas.sandbox.engine import BUY, SELL, Wish
 from cdcx_pandas.sandbox.ledger import (
     HOUSE,
     MAKER_PPM,
@@ -38,38 +50,28 @@ from cdcx_pandas.sandbox.ledger import (
 from cdcx_pandas.sandbox.orders import (
     Order,
     OwnTrade,
-    Scale,
     fill_columns,
     order_columns,
 )
 from cdcx_pandas.sandbox.past import Dice, PastOrder, make_past
-from cdcx_pandas.sandbox.tape import BOOK_LEVELS, Book
+from cdcx_pandas.sandbox.tape import BOOK_LEVELS
 from cdcx_pandas.tables import NS_PER_S, Answer, Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import numpy as np
     import numpy.typing as npt
 
     from cdcx_pandas.sandbox.market import Market
-    from cdcx_pandas.sandbox.pairs import Pair
-    from cdcx_pandas.sandbox.tape import DayStats
 
     Ints = npt.NDArray[np.int64]
 
 KLINE_ROWS = 300
 TRADE_ROWS = 200
-PAGE_ROWS = 20
-CLOSED_AFTER_NS = 2 * NS_PER_S
-"""A bar is final so long after it is over: `KLINES` says so."""
 
 VOLUME_MISSING, PRICE_MISSING = "23", "24"
 """V1's codes for orders that lack something."""
-_BAND = 10
-"""A price more than so many times away from the last one is refused."""
-_CHANGE_DECIMALS = 10
-_STEP_DECIMALS = 2
-"""By so many decimals each step of the depth is coarser than the one before."""
 _FIRST_ORDER_ID = 68_000_000
 _MOST_IDS_BETWEEN = 40
 """Others place orders too, so ids have gaps."""
@@ -106,64 +108,6 @@ def run_id(seed: int, start_ns: int) -> str:
     return blake2b(f"{seed}:{start_ns}:run".encode(), digest_size=6).hexdigest()
 
 
-class _Desk:
-    """What belongs to one market, and the pictures of it that are kept for a while."""
-
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self.engine = Engine()
-        self.scale = Scale.of(market.pair)
-        self._stats: tuple[tuple[int, int], DayStats | None] | None = None
-        self._touch: tuple[tuple[int, int, int], tuple[int | None, int | None]] | None = None
-
-    @property
-    def pair(self) -> Pair:
-        return self.scale.pair
-
-    def last_id(self, now_ns: int) -> int:
-        """Return the id of the newest trade, 0 before the first."""
-        last = self.market.last_trades(now_ns + 1, 1)
-        return int(last.id[0]) if last.id.size else 0
-
-    def last_price(self, now_ns: int) -> int | None:
-        last = self.market.last_trades(now_ns + 1, 1)
-        return int(last.price[0]) if last.id.size else None
-
-    def book(self, now_ns: int) -> Book:
-        """Return the whole visible book."""
-        return self.engine.visible(self.market.book(now_ns), now_ns // NS_PER_S)
-
-    def book_key(self, now_ns: int) -> tuple[int, int, int]:
-        """Return a value that stays the same as long as the book does."""
-        return now_ns // NS_PER_S, self.last_id(now_ns), self.engine.version
-
-    def touch(self, now_ns: int) -> tuple[int | None, int | None]:
-        """Return best bid and ask of the visible book."""
-        key = self.book_key(now_ns)
-        if self._touch is None or self._touch[0] != key:
-            levels = 1 if self.engine.is_plain(key[0]) else BOOK_LEVELS
-            book = self.engine.visible(self.market.book(now_ns, levels), key[0])
-            bid, ask = (int(side[0, 0]) if len(side) else None for side in book)
-            self._touch = key, (bid, ask)
-        return self._touch[1]
-
-    def day(self, now_ns: int) -> DayStats | None:
-        """Return the last 24 hours: the same until a trade enters or leaves them."""
-        key = self.last_id(now_ns), self.last_id(now_ns - NS_PER_DAY)
-        if self._stats is None or self._stats[0] != key:
-            self._stats = key, self.market.day_stats(now_ns)
-        return self._stats[1]
-
-
-class _Hit(NamedTuple):
-    """A trade of the tape that reached a resting order."""
-
-    time_ns: int
-    symbol: str
-    price: int
-    lots: int
-
-
 class Exchange:
     """A whole exchange without its wires.
 
@@ -191,7 +135,7 @@ class Exchange:
         self.seed = seed
         self.options = options
         self.run = run_id(seed, options.start_ns)
-        self._desks = {symbol: _Desk(market) for symbol, market in markets.items()}
+        self._desks = {symbol: Desk(market) for symbol, market in markets.items()}
         self._now_ns = options.start_ns
         self._orders: dict[int, Order] = {}
         self._trades: dict[str, list[OwnTrade]] = {}
@@ -216,7 +160,7 @@ class Exchange:
             hit
             for desk in self._desks.values()
             if len(desk.engine)
-            for hit in _hits(desk, start_ns, now_ns + 1)
+            for hit in desk.hits(start_ns, now_ns + 1)
         ]
         # Sorting is stable: trades of one market and time stay in their order.
         for hit in sorted(hits, key=lambda hit: hit.time_ns):
@@ -224,7 +168,7 @@ class Exchange:
             for fill in desk.engine.meet(hit.price, hit.lots):
                 assert fill.maker is not None, "the tape meets resting orders only"
                 maker = self._orders[fill.maker]
-                self._execute(desk, None, maker, (fill.price, fill.lots), hit.time_ns)
+                self._execute(desk, None, maker, (fill.price, fill.lots), time_ns=hit.time_ns)
         return now_ns
 
     # ------------------------------------------------------------------------- questions
@@ -260,6 +204,14 @@ class Exchange:
             What the exchange says no with; see `cdcx_pandas.errors`.
         """
         now_ns = self.advance(now_ns)
+        if operation.effect is op.Effect.PUBLIC_READ:
+            return self._tell(operation, now_ns)
+        if account is None:
+            raise e.AuthError("This question must be signed.")
+        return self._serve(operation, now_ns, account)
+
+    def _tell(self, operation: op.Operation[Any], now_ns: int) -> Answer:
+        """Answer what everybody may ask."""
         match operation:
             case op.GetSymbols():
                 return Answer(operation.table, self._symbols())
@@ -276,8 +228,13 @@ class Exchange:
                 return self._public_trades(operation, now_ns)
             case op.GetDepth():
                 return self._depth(operation, now_ns)
-        if account is None:
-            raise e.AuthError("This question must be signed.")
+            case _:
+                raise e.Unsupported(f"The sandbox has no answer to {type(operation).__name__}.")
+
+    def _serve(
+        self, operation: op.Operation[Any], now_ns: int, account: str
+    ) -> Answer | str | None:
+        """Answer or do what the owner of an account may ask."""
         match operation:
             case op.GetAccount():
                 return self._account(account, now_ns)
@@ -300,7 +257,8 @@ class Exchange:
                     if order.is_open:
                         self._cancel(order, now_ns)
                 return None
-        raise e.Unsupported(f"The sandbox has no answer to {type(operation).__name__}.")
+            case _:
+                raise e.Unsupported(f"The sandbox has no answer to {type(operation).__name__}.")
 
     # -------------------------------------------------------------- what a stream asks for
 
@@ -314,7 +272,7 @@ class Exchange:
         desk = self._desk(symbol)
         new = max(desk.last_id(now_ns) - trade_id, 0)
         trades = desk.market.last_trades(now_ns + 1, new)
-        return Answer(op.GetTrades.table, _trade_columns(trades, desk.scale))
+        return Answer(op.GetTrades.table, trade_columns(trades, desk.scale))
 
     def bar(self, symbol: str, period: str, now_ns: int) -> Answer:
         """Return the bar of now, as it stands; the last one there was if nothing traded yet."""
@@ -354,15 +312,16 @@ class Exchange:
         }
 
     def _tickers(self, symbols: Iterable[str], now_ns: int) -> Answer:
-        rows = [_ticker_row(self._desks[symbol], now_ns) for symbol in symbols]
-        columns = {name: [row[at] for row in rows] for at, name in enumerate(_TICKER_COLUMNS)}
+        desks = [self._desks[symbol] for symbol in symbols]
+        rows = [ticker_row(desk.scale, desk.day(now_ns), desk.touch(now_ns)) for desk in desks]
+        columns: Columns = {name: [row[name] for row in rows] for name in TICKER_COLUMNS}
         columns["time"] = [now_ns] * len(rows)
         return Answer(op.GetTickers.table, columns, {"time": now_ns})
 
     def _prices(self, now_ns: int) -> Answer:
         last = [(desk, desk.last_price(now_ns)) for desk in self._desks.values()]
         traded = [(desk, price) for desk, price in last if price is not None]
-        columns = {
+        columns: Columns = {
             "symbol": [desk.pair.symbol for desk, _ in traded],
             "last": [desk.scale.price(price) for desk, price in traded],
         }
@@ -380,7 +339,7 @@ class Exchange:
             bars = desk.market.bars(asked.period, asked.start, end_ns, now_ns)
             if asked.limit is not None:
                 bars = bars.rows(slice(max(asked.limit, 0)))
-        return Answer(asked.table, _kline_columns(bars, asked.period, desk.scale, now_ns))
+        return Answer(asked.table, kline_columns(bars, asked.period, desk.scale, now_ns))
 
     def _public_trades(self, asked: op.GetTrades, now_ns: int) -> Answer:
         desk = self._desk(asked.symbol)
@@ -390,7 +349,7 @@ class Exchange:
         if asked.start is not None:
             first = int(trades.time_ns.searchsorted(asked.start))
             trades = trades.rows(slice(first, None))
-        return Answer(asked.table, _trade_columns(trades, desk.scale))
+        return Answer(asked.table, trade_columns(trades, desk.scale))
 
     def _depth(self, asked: op.GetDepth, now_ns: int) -> Answer:
         desk = self._desk(asked.symbol)
@@ -400,11 +359,12 @@ class Exchange:
         cap = BOOK_LEVELS if asked.levels is None else min(max(asked.levels, 0), BOOK_LEVELS)
         columns: Columns = {"side": [], "level": [], "price": [], "amount": [], "total": []}
         for side, rows in ((BUY, book.bids), (SELL, book.asks)):
-            prices, lots = (column[:cap] for column in _merged(rows, side, asked.step))
+            prices, lots = (column[:cap] for column in merged(rows, side, asked.step))
             columns["side"] += ["bid" if side == BUY else "ask"] * prices.size
             columns["level"] += range(prices.size)
             columns["price"] += [
-                _coarse(price, desk.pair.price_precision, asked.step) for price in prices.tolist()
+                coarse_price(price, desk.pair.price_precision, asked.step)
+                for price in prices.tolist()
             ]
             columns["amount"] += map(desk.scale.amount, lots.tolist())
             columns["total"] += map(desk.scale.amount, lots.cumsum().tolist())
@@ -473,8 +433,8 @@ class Exchange:
         if isinstance(asked, op.GetOpenOrders):
             orders = [order for order in orders if order.is_open]
         else:
-            orders = [order for order in orders if _is_in(order.created_ns, asked.start, asked.end)]
-        rows = _page(orders, asked.page, asked.page_size)
+            orders = [order for order in orders if is_in(order.created_ns, asked.start, asked.end)]
+        rows = page_of(orders, asked.page, asked.page_size)
         return Answer(asked.table, order_columns(rows), {"count": len(orders)})
 
     def _my_trades(self, asked: op.GetMyTrades, account: str) -> Answer:
@@ -488,12 +448,12 @@ class Exchange:
             fill
             for fill in self._trades.get(account, [])
             if asked.symbol in {None, fill.order.symbol}
-            and _is_in(fill.time_ns, asked.start, asked.end)
+            and is_in(fill.time_ns, asked.start, asked.end)
         ]
         if asked.newest_first:
-            rows = _page(fills[::-1], asked.page, asked.page_size)[::-1]
+            rows = page_of(fills[::-1], asked.page, asked.page_size)[::-1]
         else:
-            rows = _page(fills, asked.page, asked.page_size)
+            rows = page_of(fills, asked.page, asked.page_size)
         return Answer(asked.table, fill_columns(rows), {"count": len(fills)})
 
     # ---------------------------------------------------------------------------- orders
@@ -510,7 +470,7 @@ class Exchange:
             self._end(self._orders[own], "canceled", now_ns)
         for fill in taken.fills:
             maker = None if fill.maker is None else self._orders[fill.maker]
-            self._execute(desk, order, maker, (fill.price, fill.lots), now_ns)
+            self._execute(desk, order, maker, (fill.price, fill.lots), time_ns=now_ns)
         if order.price is None:
             # What a market order did not find, it never will.
             self._end(order, "filled" if order.filled else "canceled", now_ns)
@@ -518,7 +478,7 @@ class Exchange:
             desk.engine.rest(order.id, account, order.side, order.price, order.remaining)
         return str(order.id)
 
-    def _made(self, asked: op.PlaceOrder, desk: _Desk, account: str, now_ns: int) -> Order:
+    def _made(self, asked: op.PlaceOrder, desk: Desk, account: str, now_ns: int) -> Order:
         """Make an order of what is asked, or refuse it."""
         side = {"buy": BUY, "sell": SELL}.get(asked.side)
         if side is None or asked.type not in {"limit", "market"}:
@@ -534,11 +494,11 @@ class Exchange:
         if asked.type == "limit":
             if asked.price is None:
                 raise e.BadRequest("A limit order needs a price.", code=PRICE_MISSING)
-            price = _price_ticks(asked.price, desk, desk.last_price(now_ns))
+            price = price_ticks(asked.price, desk.pair.price_precision, desk.last_price(now_ns))
         if by_spend:
-            spend = _spend_units(volume, desk, desk.touch(now_ns)[1])
+            spend = spend_units(volume, desk.scale, desk.touch(now_ns)[1])
         else:
-            lots = _whole(volume, desk.pair.amount_precision, "amount")
+            lots = whole(volume, desk.pair.amount_precision, "amount")
             if lots < 1:
                 raise e.BelowMinimum(
                     f"The smallest amount on {desk.pair.symbol} is {desk.scale.amount(1):f}."
@@ -574,10 +534,11 @@ class Exchange:
 
     def _execute(
         self,
-        desk: _Desk,
+        desk: Desk,
         taker: Order | None,
         maker: Order | None,
         deal: tuple[int, int],
+        *,
         time_ns: int,
         trade_id: int | None = None,
     ) -> None:
@@ -682,7 +643,9 @@ class Exchange:
         self._enter(order)
         for fill in past.fills:
             taker, maker = (order, None) if past.price is None else (None, order)
-            self._execute(desk, taker, maker, (fill.price, fill.lots), fill.time_ns, fill.id)
+            self._execute(
+                desk, taker, maker, (fill.price, fill.lots), time_ns=fill.time_ns, trade_id=fill.id
+            )
         if past.price is None:
             self._end(order, "filled", order.updated_ns)
         elif past.cancelled_ns is not None:
@@ -690,7 +653,7 @@ class Exchange:
         elif order.is_open:
             desk.engine.rest(order.id, USER, order.side, past.price, order.remaining)
 
-    def _desk(self, symbol: str) -> _Desk:
+    def _desk(self, symbol: str) -> Desk:
         desk = self._desks.get(symbol)
         if desk is None:
             near = get_close_matches(symbol, self._desks, n=3)
@@ -705,50 +668,3 @@ class Exchange:
     def _check_symbol(self, symbol: str | None) -> None:
         if symbol is not None:
             self._desk(symbol)
-
-
-# TEMP-LEAD: joined from answers until the module is finished
-from cdcx_pandas.sandbox import answers as _a  # noqa: E402
-
-_TICKER_COLUMNS = (
-    "symbol",
-    "bid",
-    "ask",
-    "last",
-    "open",
-    "high",
-    "low",
-    "volume",
-    "quote_volume",
-    "change",
-)
-
-
-def _ticker_row(desk, now_ns):
-    row = _a.ticker_row(desk.scale, desk.day(now_ns), desk.touch(now_ns))
-    return [row[name] for name in _TICKER_COLUMNS]
-
-
-def _hits(desk, start_ns, end_ns):
-    trades = desk.market.trades(start_ns, end_ns)
-    return [
-        _Hit(int(t), desk.pair.symbol, int(p), int(q))
-        for t, p, q in zip(trades.time_ns, trades.price, trades.amount)
-    ]
-
-
-_kline_columns, _trade_columns, _merged, _coarse = (
-    _a.kline_columns,
-    _a.trade_columns,
-    _a.merged,
-    _a.coarse_price,
-)
-_is_in, _page, _whole = _a.is_in, _a.page_of, _a.whole
-
-
-def _price_ticks(price, desk, last):
-    return _a.price_ticks(price, desk.pair.price_precision, last)
-
-
-def _spend_units(volume, desk, ask):
-    return _a.spend_units(volume, desk.scale, ask)

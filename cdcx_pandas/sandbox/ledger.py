@@ -72,7 +72,7 @@ def fee_on(received: int, ppm: int) -> int:
     True
     """
     steps = -(-received * ppm // (_MILLION * MONEY_UNITS))
-    return min(steps * MONEY_UNITS, received)
+    return int(min(steps * MONEY_UNITS, received))
 
 
 class Balance(NamedTuple):

@@ -38,6 +38,8 @@ _KINDS = ("filled", "taken", "filled", "partial", "taken", "filled", "canceled")
 _SITTING = 4
 """Orders in a row on the same market, within the same hour."""
 _TRIES = 60
+_ROUNDS = 4
+"""How often the days are gone through for orders; real tapes may be thin."""
 _MS = 1_000_000
 _MIN_GAP_NS = 3 * _MS
 
@@ -106,21 +108,23 @@ def make_past(tapes: Mapping[str, Tape], seed: int, start_ns: int, count: int) -
         return []
     dice = Dice(seed, start_ns, "past")
     orders = _open_orders(tapes, start_ns, dice)[:count]
-    kinds = [_KINDS[i % len(_KINDS)] for i in range(count - len(orders))]
-    sittings = range(0, len(kinds), _SITTING)
     used: set[tuple[str, int]] = set()
-    for number, first in enumerate(sittings):
-        # Spread evenly over the days, each on a random hour of its stretch.
-        stretch = (DAYS * 24 - 2) // len(sittings)
-        hours_ago = 1 + number * stretch + dice.below(max(stretch, 1))
+    sittings = -(-count // _SITTING)
+    stretch = (DAYS * 24 - 2) // sittings
+    # Spread evenly over the days, each sitting in a random hour of its stretch; an hour that
+    # has no order of some kind leaves it to a later one.
+    for number in range(_ROUNDS * sittings):
+        hours_ago = 1 + number % sittings * stretch + dice.below(max(stretch, 1))
         symbol = symbols[number % len(symbols)]
         opened = floor_time("1hour", start_ns) - hours_ago * NS_PER_HOUR
         trades = tapes[symbol].trades(opened, opened + NS_PER_HOUR)
         hour = _Hour(tapes[symbol].pair, trades, dice, used)
-        for kind in kinds[first : first + _SITTING]:
-            found = hour.find(kind)
+        for _ in range(min(_SITTING, count - len(orders))):
+            found = hour.find(_KINDS[len(orders) % len(_KINDS)])
             if found is not None:
                 orders.append(found)
+        if len(orders) == count:
+            break
     return sorted(orders, key=lambda order: order.created_ns)
 
 
@@ -190,9 +194,14 @@ class _Hour:
         side, price = -int(self._trades.side[at]), int(self._trades.price[at])
         fills = [self._fill(at)]
         after = self._next_reaching(at, side, price)
-        if after is not None and price == self._trades.price[after] and self._is_free(after):
-            if side == -int(self._trades.side[after]) and self._dice.below(2):
-                fills.append(self._fill(after))
+        if (
+            after is not None
+            and price == self._trades.price[after]
+            and side == -int(self._trades.side[after])
+            and self._is_free(after)
+            and self._dice.below(2)
+        ):
+            fills.append(self._fill(after))
         lots = sum(fill.lots for fill in fills)
         return PastOrder(self._pair.symbol, side, price, lots, created_ns, tuple(fills))
 

@@ -23,10 +23,10 @@ from cdcx_pandas.errors import (
 )
 
 FRAME_CAP = 8 << 20
-_OPTIONS = (
+_OPTIONS = [
     (sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1),
     (sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1),
-)
+]
 
 
 class Socket:

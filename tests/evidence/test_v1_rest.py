@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal as D  # noqa: N817  # the tables below are read as numbers
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ ANSWERS: dict[str, tuple[op.Operation[Any], dict[str, list[Any]], dict[str, Any]
             "price": [D("0.0000069"), D("0.00000689"), D("0.00000347"), D("0.00000692"),
                       D("0.00000693"), D("0.00062")],
             "amount": [D("61216.77"), D("1947.68"), D("4079.93"), D("19623.4180177"),
-                       D("65620.10483685"), D("1000")],
+                       D("65620.10483685"), D(1000)],
         },
         {"time": None},
     ),
@@ -108,7 +108,7 @@ ANSWERS: dict[str, tuple[op.Operation[Any], dict[str, list[Any]], dict[str, Any]
         {
             "coin": ["CRO", "BTC", "USDT"],
             "available": [D("812.45"), D("0.15"), D("238.11")],
-            "locked": [D("100"), D("0"), D("26.4")],
+            "locked": [D(100), D(0), D("26.4")],
             "total": [D("912.45"), D("0.15"), D("264.51")],
             "btc_value": [D("0.00635065"), D("0.15"), D("0.02685452")],
         },
@@ -229,9 +229,9 @@ ANSWERS: dict[str, tuple[op.Operation[Any], dict[str, list[Any]], dict[str, Any]
         op.GetTickers(),
         {
             "symbol": ["btcusdt", "ftcusdt", "aplbtc", "seth", "btcbto", "iiceth"],
-            "last": [D("5135.44"), None, D("3.7E-7"), D("0.00000273"), D("333333"),
+            "last": [D("5135.44"), None, D("3.7E-7"), D("0.00000273"), D(333333),
                      D("0.00000152")],
-            "bid": [D("5133.7"), None, D("3.7E-7"), D("3E-7"), D("33333"), None],
+            "bid": [D("5133.7"), None, D("3.7E-7"), D("3E-7"), D(33333), None],
             "high": [D("5166.53"), None, None, D("0.00000273"), None, D("0.00000158")],
             "change": [D("0.01466044"), D(0), D(0), D(0), D(0), D("0.02702703")],
         },
@@ -284,9 +284,7 @@ def dialect_of(name: str) -> V1:
 def test_no_recorded_file_is_left_out(evidence: Path) -> None:
     """Every file of the folder is read by a test."""
     folder = evidence / "v1"
-    names = {
-        str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.json")
-    }
+    names = {str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.json")}
     known = set(ANSWERS) | set(PLACED) | set(DONE) | set(ERRORS)
     assert {name for name in names - known if not name.startswith(ELSEWHERE)} == set()
     assert known <= names

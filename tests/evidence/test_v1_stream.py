@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from decimal import Decimal as D
+from decimal import Decimal as D  # noqa: N817  # the tables below are read as numbers
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +108,7 @@ ACKS = {
     "ws_subed_ack_depth": m.Subscribed(
         DepthChannel("btcusdt", 0, 150), "btcusdt", 1588708801239 * 10**6
     ),
-    "ws_subed_ack_ticker": m.Subscribed(
-        TickerChannel("btcusdt"), "btcusdt", 1588708801239 * 10**6
-    ),
+    "ws_subed_ack_ticker": m.Subscribed(TickerChannel("btcusdt"), "btcusdt", 1588708801239 * 10**6),
 }
 PINGS = {"ws_ping": m.Heartbeat(1790145583), "ws_ping_ms": m.Heartbeat(1595935723334)}
 CLIENT = {

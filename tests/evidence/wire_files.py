@@ -26,7 +26,9 @@ def parsed(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def differences(recorded: Any, written: Any, unmodelled: Iterable[str], where: str = "") -> list[str]:
+def differences(
+    recorded: Any, written: Any, unmodelled: Iterable[str], where: str = ""
+) -> list[str]:
     """Tell where two JSON values differ; numbers, also in texts, compare as decimals."""
     skip = set(unmodelled)
     if isinstance(recorded, dict) and isinstance(written, dict):

@@ -162,7 +162,7 @@ def fills(symbol: str, order: tuple[str, str] | None = None) -> st.SearchStrateg
 
 
 @st.composite
-def answers(draw: st.DrawFn, question: op.Operation[Any]) -> Any:  # noqa: C901, PLR0912  # a case each
+def answers(draw: st.DrawFn, question: op.Operation[Any]) -> Any:  # a case each
     """Draw an answer to a question."""
     match question:
         case op.PlaceOrder():
@@ -186,7 +186,10 @@ def answers(draw: st.DrawFn, question: op.Operation[Any]) -> Any:  # noqa: C901,
         case op.GetTickers() | op.GetTicker():
             time = draw(millis)
             row = st.fixed_dictionaries(
-                {name: st.none() | money for name in ("last", "bid", "ask", "high", "low", "volume")}
+                {
+                    name: st.none() | money
+                    for name in ("last", "bid", "ask", "high", "low", "volume")
+                }
                 | {"change": st.none() | change}
             )
             one = isinstance(question, op.GetTicker)

@@ -36,9 +36,7 @@ EVERY: list[Dialect] = [
     *DIALECTS.values(), V1(profile="b"), V1(spells_valuation=True, repeats_trade_list=True),
 ]  # fmt: skip
 OVER_ALL = pytest.mark.parametrize("dialect", EVERY, ids=str)
-QUIET = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
-)
+QUIET = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 def secret_of(key: str) -> Any:

@@ -1,0 +1,94 @@
+"""One market's desk: its tape and its engine together, and pictures kept for a while.
+
+What belongs to one pair stands here; what belongs to an account, in the exchange.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cdcx_pandas.periods import NS_PER_DAY
+from cdcx_pandas.sandbox.engine import Engine
+from cdcx_pandas.sandbox.orders import Scale
+from cdcx_pandas.sandbox.tape import BOOK_LEVELS, Book
+from cdcx_pandas.tables import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cdcx_pandas.sandbox.market import Market
+    from cdcx_pandas.sandbox.pairs import Pair
+    from cdcx_pandas.sandbox.tape import DayStats
+
+
+class Hit(NamedTuple):
+    """A trade of the tape that reached a resting order."""
+
+    time_ns: int
+    symbol: str
+    price: int
+    lots: int
+
+
+class Desk:
+    """What belongs to one market, and the pictures of it that are kept for a while."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.engine = Engine()
+        self.scale = Scale.of(market.pair)
+        self._stats: tuple[tuple[int, int], DayStats | None] | None = None
+        self._touch: tuple[tuple[int, int, int], tuple[int | None, int | None]] | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """The pair that trades here."""
+        return self.scale.pair
+
+    def last_id(self, now_ns: int) -> int:
+        """Return the id of the newest trade, 0 before the first."""
+        last = self.market.last_trades(now_ns + 1, 1)
+        return int(last.id[0]) if last.id.size else 0
+
+    def last_price(self, now_ns: int) -> int | None:
+        """Return the price of the newest trade, None before the first."""
+        last = self.market.last_trades(now_ns + 1, 1)
+        return int(last.price[0]) if last.id.size else None
+
+    def book(self, now_ns: int) -> Book:
+        """Return the whole visible book."""
+        return self.engine.visible(self.market.book(now_ns), now_ns // NS_PER_S)
+
+    def book_key(self, now_ns: int) -> tuple[int, int, int]:
+        """Return a value that stays the same as long as the book does."""
+        return now_ns // NS_PER_S, self.last_id(now_ns), self.engine.version
+
+    def touch(self, now_ns: int) -> tuple[int | None, int | None]:
+        """Return best bid and ask of the visible book."""
+        key = self.book_key(now_ns)
+        if self._touch is None or self._touch[0] != key:
+            levels = 1 if self.engine.is_plain(key[0]) else BOOK_LEVELS
+            book = self.engine.visible(self.market.book(now_ns, levels), key[0])
+            bid, ask = (int(side[0, 0]) if len(side) else None for side in book)
+            self._touch = key, (bid, ask)
+        return self._touch[1]
+
+    def day(self, now_ns: int) -> DayStats | None:
+        """Return the last 24 hours: the same until a trade enters or leaves them."""
+        key = self.last_id(now_ns), self.last_id(now_ns - NS_PER_DAY)
+        if self._stats is None or self._stats[0] != key:
+            self._stats = key, self.market.day_stats(now_ns)
+        return self._stats[1]
+
+    def hits(self, start_ns: int, end_ns: int) -> Iterator[Hit]:
+        """Yield the trades in ``[start_ns, end_ns)`` that reach a resting order."""
+        trades = self.market.trades(start_ns, end_ns)
+        for at in np.flatnonzero(self.engine.reached(trades.price, trades.price)).tolist():
+            yield Hit(
+                int(trades.time_ns[at]),
+                self.pair.symbol,
+                int(trades.price[at]),
+                int(trades.amount[at]),
+            )
