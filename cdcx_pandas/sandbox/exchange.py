@@ -334,7 +334,9 @@ class Exchange:
         end_ns = now_ns + 1 if asked.end is None else asked.end
         if asked.start is None:
             count = KLINE_ROWS if asked.limit is None else max(asked.limit, 0)
-            bars = desk.market.bars_before(asked.period, end_ns, count, now_ns)
+            # One more, since the bar of now has nothing to tell before its first trade.
+            bars = desk.market.bars_before(asked.period, end_ns, count + 1, now_ns)
+            bars = bars.rows(slice(max(bars.time_ns.size - count, 0), None))
         else:
             bars = desk.market.bars(asked.period, asked.start, end_ns, now_ns)
             if asked.limit is not None:

@@ -1,17 +1,29 @@
 """What can be made to go wrong, on order: a script of faults for the sandbox's server.
 
-A fault is data: which path or channel, what happens, and how often. The server asks for the
-next one that fits; nothing here does I/O.
+A fault is data: which path or channel, what happens, and how often. The script tells which
+one befalls a question or an update; `spoiled` and `spoiled_frame` say what becomes of it.
+Waiting, hanging and cutting are the server's part; nothing here does I/O.
 """
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from cdcx_pandas.errors import BadRequest
+from cdcx_pandas.messages import HttpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Body = Literal["json", "html", "empty"]
+
+_BOMB_MIB = 400
 
 
 @dataclass(frozen=True)
@@ -21,17 +33,21 @@ class Fault:
     Attributes
     ----------
     where
-        A path (``/v1/klines``), the stream's path, or ``*`` for every path.
+        A path (``/v1/klines``), the stream's path, a channel of the stream by its name on the
+        wire (``market_btcusdt_ticker``), or ``*`` for every path.
     times
-        How often; 0 for ever.
+        How often: questions of a path, updates of a channel; 0 for ever.
     skip
-        How many questions pass unharmed first.
+        How many pass unharmed first.
     delay_s
-        Wait so long before answering.
+        Wait so long before answering or telling.
     status, body, retry_after
-        Answer this HTTP status with this kind of body.
+        Answer this HTTP status with this kind of body. On the stream's path: instead of
+        opening.
     code
-        Answer this error code in the venue's envelope, under HTTP 200.
+        Answer this error code in V1's envelope, under HTTP 200.
+    text
+        Answer, or tell, this text and nothing else.
     drop
         Close the connection without an answer.
     lose_answer
@@ -39,11 +55,15 @@ class Fault:
     hang
         Take the question and never answer.
     truncate
-        Send half of the answer's bytes, then close.
+        Send half of the answer's bytes, then close. On a channel: half of the frame's
+        compressed bytes, as a whole frame.
     bomb
-        Answer a compressed body that inflates to 400 MB.
+        Answer, or tell, something compressed that inflates to 400 MB.
     mute
-        On the stream: never send anything but pings.
+        On the stream's path: never send anything but pings. On a channel: leave the update
+        out.
+    close
+        On the stream: close it with this code of RFC 6455, once open or instead of an update.
     """
 
     where: str = "*"
@@ -54,12 +74,14 @@ class Fault:
     body: Body = "json"
     retry_after: float | None = None
     code: Any = None
+    text: str | None = None
     drop: bool = False
     lose_answer: bool = False
     hang: bool = False
     truncate: bool = False
     bomb: bool = False
     mute: bool = False
+    close: int | None = None
 
 
 def read_fault(given: object) -> Fault:
@@ -68,7 +90,10 @@ def read_fault(given: object) -> Fault:
     if not isinstance(given, dict) or not set(given) <= known:
         unknown = sorted(set(given) - known) if isinstance(given, dict) else given
         raise BadRequest(f"{unknown} is no fault.", todo=f"There are {', '.join(sorted(known))}.")
-    return Fault(**given)
+    try:
+        return msgspec.convert(given, Fault)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"This is no fault: {error}.") from error
 
 
 class Script:
@@ -76,6 +101,9 @@ class Script:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+
+    def __len__(self) -> int:
+        return len(self._faults)
 
     def add(self, fault: Fault) -> None:
         """Put a fault at the end."""
@@ -87,8 +115,18 @@ class Script:
 
     def next_for(self, path: str) -> Fault | None:
         """Return the fault that befalls this question, and count it."""
+        return self._next(lambda where: where in {"*", path})
+
+    def next_on(self, subscription: str) -> Fault | None:
+        """Return the fault that befalls an update of the channel a subscription names.
+
+        The name stands in the subscription as a JSON text, however the dialect arranges it.
+        """
+        return self._next(lambda where: f'"{where}"' in subscription)
+
+    def _next(self, fits: Callable[[str], bool]) -> Fault | None:
         for at, fault in enumerate(self._faults):
-            if fault.where not in ("*", path):
+            if not fits(fault.where):
                 continue
             if fault.skip:
                 self._faults[at] = replace(fault, skip=fault.skip - 1)
@@ -99,3 +137,47 @@ class Script:
                 self._faults[at] = replace(fault, times=fault.times - 1)
             return fault
         return None
+
+
+def spoiled(fault: Fault, path: str, response: HttpResponse) -> HttpResponse:
+    """Return what is answered instead of `response`."""
+    if fault.status is not None:
+        told = {"status": fault.status, "error": "On order", "path": path}
+        body, kind = {
+            "json": (msgspec.json.encode(told), "application/json"),
+            "html": (b"<html><body>On order</body></html>", "text/html"),
+            "empty": (b"", "text/plain"),
+        }[fault.body]
+        headers = {"content-type": kind}
+        if fault.retry_after is not None:
+            headers["retry-after"] = f"{fault.retry_after:g}"
+        return HttpResponse(fault.status, body, headers)
+    json = {"content-type": "application/json;charset=utf-8"}
+    if fault.code is not None:
+        envelope = {"code": fault.code, "msg": "on order", "data": None}
+        return HttpResponse(200, msgspec.json.encode(envelope), json)
+    if fault.text is not None:
+        return HttpResponse(200, fault.text.encode(), json)
+    if fault.bomb:
+        return HttpResponse(200, bomb(), json | {"content-encoding": "gzip"})
+    return response
+
+
+def spoiled_frame(fault: Fault, payload: str | bytes) -> str | bytes:
+    """Return what is told instead of `payload`."""
+    if fault.text is not None:
+        return gzip.compress(fault.text.encode())
+    if fault.bomb:
+        return bomb()
+    if fault.truncate:
+        return payload[: len(payload) // 2]
+    return payload
+
+
+@cache
+def bomb() -> bytes:
+    """Return 400 MB of spaces, compressed to a thousandth; made once, a MiB at a time."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    mebibyte = b" " * (1 << 20)
+    parts = [packer.compress(mebibyte) for _ in range(_BOMB_MIB)]
+    return b"".join([*parts, packer.flush()])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
+import logging
 import secrets
 import time
 from collections import Counter, deque
@@ -17,12 +17,10 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
 from aiohttp import WSMsgType, web
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
-from cdcx_pandas.channels import Channel, DepthChannel
 from cdcx_pandas.errors import (
     BadRequest,
     CdcxError,
@@ -30,9 +28,10 @@ from cdcx_pandas.errors import (
     ProtocolError,
     RateLimited,
 )
-from cdcx_pandas.sandbox.faults import Fault, Script, read_fault
+from cdcx_pandas.sandbox.faults import Fault, Script, bomb, read_fault, spoiled, spoiled_frame
 from cdcx_pandas.sandbox.keys import Key, make_keys, may
-from cdcx_pandas.sandbox.stream import Feed, Pings, reply_to
+from cdcx_pandas.sandbox.ledger import USER
+from cdcx_pandas.sandbox.stream import Broadcast, Hub, Pings, reply_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,12 +43,15 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _BODY_CAP = 64 << 10
-_WAITING_CAP = 8 << 20
+_WAITING_CAP = 2 << 20
 """Bytes a slow listener may have waiting; then it is let go."""
-_BINARY, _TEXT = 0x82, 0x81  # the first byte of a whole frame (RFC 6455, 5.2)
-_REMEMBERED = 100_000
+_TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88  # first bytes of a whole frame (RFC 6455, 5.2)
+_CLOSING_S = 1.0
+"""How long the other side may take to close, once told to."""
+_REMEMBERED = 10_000
 _TEN_MINUTES_NS = 600 * 10**9
-_BOMB = 400 << 20
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -138,17 +140,19 @@ class Server:
         self.stopped = asyncio.Event()
         self._clock = clock
         self._keys = {key.key: key for key in make_keys(exchange.seed)}
-        self._limits = {
-            (wire.dialect.name, limit.bucket): limit
+        self._limits: dict[tuple[str, str], Limit] = {
+            (row.method, row.path): limit
             for wire in wires
             for limit in wire.dialect.limits
+            for row in wire.dialect.endpoints
+            if row.bucket == limit.bucket and row.via == "http"
         }
         self._windows = _Windows()
         self._script = Script()
         self._seen: deque[tuple[str, str, int]] = deque(maxlen=_REMEMBERED)
         self._counted: Counter[str] = Counter()
         self._listeners: set[_Listener] = set()
-        self._feeds: dict[tuple[str, Channel], Feed] = {}
+        self._hub: Hub[_Listener] = Hub(exchange, incremental=options.incremental_depth)
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -161,7 +165,10 @@ class Server:
             app.router.add_get(wire.stream_path, self._streaming(wire))
         app.router.add_route("*", "/sandbox/{what}", self._control)
         app.router.add_route("*", "/{path:.*}", self._ask)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        app.on_response_prepare.append(self._date)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSING_S
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, port)
         await site.start()
@@ -185,8 +192,7 @@ class Server:
 
     async def _ask(self, request: web.Request) -> web.StreamResponse:
         """Answer one question, unless the script has other plans."""
-        self._seen.append((request.method, request.path, time.monotonic_ns()))
-        self._counted[request.path] += 1
+        self._count(request)
         fault = self._script.next_for(request.path)
         body = await request.read()
         if fault is not None:
@@ -195,7 +201,11 @@ class Server:
         response = self._answer(wire, request, body)
         if fault is not None:
             return await self._suffer_after(request, fault, response)
-        return self._http(response)
+        return _http(response)
+
+    def _count(self, request: web.Request) -> None:
+        self._seen.append((request.method, request.path, time.monotonic_ns()))
+        self._counted[request.path] += 1
 
     def _wire_of(self, path: str) -> Wire:
         return next((w for w in self.wires if path.startswith(w.rest_prefix)), self.wires[0])
@@ -212,11 +222,15 @@ class Server:
         told: dict[str, str] = {}
         operation: op.Operation[Any] | None = None
         answer: object
+        limit = self._limits.get((request.method, request.path))
         try:
+            if limit is not None and limit.scope == "address":  # counted however it is asked
+                self._check_limit(limit, request.remote or "", told)
             operation, caller = dialect.decode_request(asked, self._secret_of)
             key = self._keys[caller.key] if caller else None
-            self._check_limit(dialect, operation, caller.key if caller else request.remote, told)
             if caller is not None and key is not None:
+                if limit is not None and limit.scope == "key":
+                    self._check_limit(limit, caller.key, told)
                 self._check_caller(caller, key, operation, request.remote or "")
             operation = self._range_rule(operation)
             account = key.account if key else None
@@ -230,11 +244,8 @@ class Server:
         known = self._keys.get(key)
         return known.sealed if known else None
 
-    def _check_limit(
-        self, dialect: Dialect, operation: op.Operation[Any], who: str | None, told: dict[str, str]
-    ) -> None:
-        limit = self._limits[dialect.name, dialect.endpoint(operation).bucket]
-        left, resets_s = self._windows.take(limit, who or "", self._clock.monotonic())
+    def _check_limit(self, limit: Limit, who: str, told: dict[str, str]) -> None:
+        left, resets_s = self._windows.take(limit, who, self._clock.monotonic())
         if self.options.rate_headers:
             told |= {
                 "x-ratelimit-limit": str(limit.count),
@@ -262,10 +273,9 @@ class Server:
             raise BadRequest("A range of orders spans ten minutes at most.")
         return replace(operation, start=start, end=end)
 
-    def _http(self, response: m.HttpResponse) -> web.Response:
-        date = formatdate(self._clock.now_ns() / 1e9, usegmt=True)
-        headers = {**response.headers, "Date": date}
-        return web.Response(status=response.status, body=response.body, headers=headers)
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Say the venue's time, not the machine's."""
+        response.headers["Date"] = formatdate(self._clock.now_ns() / 1e9, usegmt=True)
 
     # ----------------------------------------------------------------------------- faults
 
@@ -282,24 +292,11 @@ class Server:
     ) -> web.StreamResponse:
         if fault.lose_answer:
             _abort(request)
-        if fault.status is not None:
-            headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-            told = {"status": fault.status, "error": "On order", "path": request.path}
-            body, kind = {
-                "json": (msgspec.json.encode(told), "application/json"),
-                "html": (b"<html><body>On order</body></html>", "text/html"),
-                "empty": (b"", "text/plain"),
-            }[fault.body]
-            headers["Content-Type"] = kind
-            response = m.HttpResponse(fault.status, body, headers)
-        elif fault.code is not None:
-            envelope = {"code": fault.code, "msg": "on order", "data": None}
-            response = m.HttpResponse(200, msgspec.json.encode(envelope), {})
-        elif fault.bomb:
-            body = await asyncio.to_thread(gzip.compress, bytes(_BOMB), 9)
-            response = m.HttpResponse(200, body, {"content-encoding": "gzip"})
+        if fault.bomb:
+            await asyncio.to_thread(bomb)  # the first one takes a second to pack
+        response = spoiled(fault, request.path, response)
         if not fault.truncate:
-            return self._http(response)
+            return _http(response)
         answer = web.StreamResponse(status=response.status)
         answer.content_length = len(response.body)
         await answer.prepare(request)
@@ -320,8 +317,9 @@ class Server:
             case "DELETE", "faults":
                 self._script.clear()
             case "POST", "cut":
+                code = request.query.get("code", "")
                 for listener in list(self._listeners):
-                    listener.abort()
+                    listener.close(int(code)) if code.isdecimal() else listener.abort()
             case "POST", "stop":
                 self.stopped.set()
             case "GET", "state":
@@ -331,35 +329,55 @@ class Server:
         return web.json_response({"done": True})
 
     def _state(self) -> dict[str, Any]:
+        """Tell what a test cannot see from outside."""
+        now_ns = self._clock.now_ns()
+        asked = op.GetOrderHistory(page_size=_REMEMBERED)
+        orders = self.exchange.answer(asked, now_ns, USER).columns
+        try:
+            self.exchange.ledger.check()
+        except AssertionError as error:
+            conserved = str(error)
+        else:
+            conserved = ""
         return {
             "run": self.exchange.run,
-            "now_ns": self._clock.now_ns(),
+            "now_ns": now_ns,
             "counts": dict(self._counted),
             "seen": list(self._seen),
             "listeners": len(self._listeners),
-            "feeds": len(self._feeds),
+            "feeds": len(self._hub),
+            "faults": len(self._script),
+            "ledger": conserved or "conserved",
+            "orders": [
+                {name: str(value) for name, value in zip(orders, row, strict=True)}
+                for row in zip(*orders.values(), strict=True)
+            ],
         }
 
     # ----------------------------------------------------------------------------- stream
 
     def _streaming(self, wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            fault = self._script.next_for(request.path)
-            if fault is not None and fault.status is not None:
-                return web.Response(status=fault.status)
+            self._count(request)
+            fault = self._script.next_for(request.path) or Fault()
+            await self._suffer_before(request, fault)
+            if fault.status is not None:
+                return _http(spoiled(fault, request.path, m.HttpResponse(200, b"")))
             socket = web.WebSocketResponse(
                 autoping=True, compress=False, max_msg_size=_BODY_CAP, heartbeat=None
             )
             await socket.prepare(request)
-            pings = Pings(self.options.ping_every_s, next_at=self._clock.monotonic())
-            listener = _Listener(wire, request, pings)
-            listener.muted = fault is not None and fault.mute
+            every_s = self.options.ping_every_s
+            pings = Pings(every_s, next_at=self._clock.monotonic() + every_s)
+            listener = _Listener(wire, request, pings, muted=fault.mute)
+            if fault.close is not None:
+                listener.close(fault.close)
             self._listeners.add(listener)
             try:
                 await self._listen(listener, socket)
             finally:
                 self._listeners.discard(listener)
-                self._forget_feeds()
+                self._hub.gone(listener)
             return socket
 
         return handle
@@ -375,39 +393,26 @@ class Server:
         now_ns = self._clock.now_ns()
         try:
             match message:
-                case m.HeartbeatReply():
-                    listener.pings.answered()
+                case m.HeartbeatReply(value):
+                    listener.pings.answered(value)
                 case m.Request():
                     reply = reply_to(message, self.exchange, now_ns)
                     if reply is not None:
                         listener.tell(reply)
                 case m.Subscribe(channel, ref):
-                    feed = self._feed(wire, channel, now_ns)
+                    first = self._hub.join(
+                        listener, wire.dialect.name, channel, now_ns, self._clock.monotonic()
+                    )
                     if self.options.acknowledges:
                         listener.tell(m.Subscribed(channel, ref, now_ns))
-                    for update in feed.first(self.exchange, now_ns):
+                    for update in first:
                         listener.tell(update)
-                    listener.channels.add(channel)
                 case m.Unsubscribe(channel):
-                    listener.drop(channel)
+                    self._hub.leave(listener, wire.dialect.name, channel)
                 case _:
                     pass
         except CdcxError:
             pass  # an unknown symbol, a bad channel: silence, as such servers keep it
-
-    def _feed(self, wire: Wire, channel: Channel, now_ns: int) -> Feed:
-        feed = self._feeds.get((wire.dialect.name, channel))
-        if feed is None:
-            feed = Feed(channel, incremental=self.options.incremental_depth)
-            for _ in feed.due(self.exchange, now_ns, self._clock.monotonic()):
-                pass  # from here on
-            self._feeds[wire.dialect.name, channel] = feed
-        return feed
-
-    def _forget_feeds(self) -> None:
-        wanted = {channel for listener in self._listeners for channel in listener.channels}
-        for key in [key for key in self._feeds if key[1] not in wanted]:
-            del self._feeds[key]
 
     async def _push_for_ever(self) -> None:
         """Tell every listener what is new, in the stream's cadence."""
@@ -415,21 +420,38 @@ class Server:
         while True:
             began = self._clock.monotonic()
             now_ns = self._clock.now_ns()
-            for (name, channel), feed in list(self._feeds.items()):
-                listeners = [
-                    one for one in self._listeners if channel in one.channels and not one.muted
-                ]
-                for update in feed.due(self.exchange, now_ns, began):
-                    frame = framed(dialects[name].encode_frame(update))
-                    for listener in listeners:
-                        listener.write(frame)
-                await asyncio.sleep(0)
+            for broadcast in self._hub.broadcasts():
+                try:
+                    self._push(broadcast, dialects[broadcast.dialect], now_ns, began)
+                except Exception:  # noqa: BLE001  # one feed's trouble is not the others'
+                    _log.exception("%s could not be told", broadcast.feed.channel)
+                await asyncio.sleep(0)  # questions come first
             rest_s = self.options.push_every_s - (self._clock.monotonic() - began)
             await asyncio.sleep(max(rest_s, 0.0))
 
+    def _push(
+        self, broadcast: Broadcast[_Listener], dialect: Dialect, now_ns: int, monotonic: float
+    ) -> None:
+        """Tell all listeners of a feed what is due: written once, sent to each."""
+        for update in broadcast.feed.due(self.exchange, now_ns, monotonic):
+            payload = dialect.encode_frame(update)
+            fault = self._fault_on(dialect, update) if len(self._script) else None
+            if fault is None:
+                frame = framed(payload)
+                for listener in list(broadcast.listeners):
+                    listener.write(frame)
+            elif not fault.mute:
+                told = framed(spoiled_frame(fault, payload))
+                asyncio.get_running_loop().call_later(
+                    fault.delay_s, _spoil, fault, told, list(broadcast.listeners)
+                )
+
+    def _fault_on(self, dialect: Dialect, update: m.Update) -> Fault | None:
+        return self._script.next_on(str(dialect.encode_frame(m.Unsubscribe(update.channel))))
+
     async def _ping_for_ever(self) -> None:
         """Ask every listener now and then whether it is there; let go who never answers."""
-        unit = 10**9 if self.options.ping_in_seconds else 10**6
+        unit_ns = 10**9 if self.options.ping_in_seconds else 10**6
         while True:
             await asyncio.sleep(min(0.25, self.options.ping_every_s / 4))
             now = self._clock.monotonic()
@@ -439,45 +461,63 @@ class Server:
                 if listener.pings.dead:
                     listener.abort()
                 else:
-                    listener.tell(m.Heartbeat(self._clock.now_ns() // unit))
+                    value = self._clock.now_ns() // unit_ns
+                    listener.pings.asked(value)
+                    listener.tell(m.Heartbeat(value))
 
 
 class _Listener:
-    """One connection of the stream."""
+    """One connection of the stream; a muted one hears pings only."""
 
-    def __init__(self, wire: Wire, request: web.Request, pings: Pings) -> None:
+    def __init__(self, wire: Wire, request: web.Request, pings: Pings, *, muted: bool) -> None:
         self.wire = wire
         self.pings = pings
-        self.channels: set[Channel] = set()
-        self.muted = False
+        self._muted = muted
         self._request = request
 
     def tell(self, message: m.Message) -> None:
         """Send one message to this listener."""
-        self.write(framed(self.wire.dialect.encode_frame(message)))
+        frame = framed(self.wire.dialect.encode_frame(message))
+        self.write(frame, is_ping=isinstance(message, m.Heartbeat))
 
-    def write(self, frame: bytes) -> None:
+    def write(self, frame: bytes, *, is_ping: bool = False) -> None:
         """Send a frame; a listener that cannot keep up is let go.
 
         Straight to the transport: a server's frames are not masked, so the same bytes serve
         all listeners, and no task has to wake up for each of them.
         """
         transport = self._request.transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or (self._muted and not is_ping):
             return
         if transport.get_write_buffer_size() > _WAITING_CAP:
-            self.abort()
+            transport.abort()
         else:
             transport.write(frame)
 
-    def drop(self, channel: Channel) -> None:
-        """Forget a channel, whatever level count it was asked with."""
-        self.channels = {one for one in self.channels if _stays(one, channel)}
+    def close(self, code: int) -> None:
+        """Close the stream with a code; cut it where the other side does not follow."""
+        self.write(bytes((_CLOSE, 2)) + code.to_bytes(2, "big"), is_ping=True)
+        asyncio.get_running_loop().call_later(_CLOSING_S, self.abort)
 
     def abort(self) -> None:
         """Cut the connection."""
         if self._request.transport is not None:
             self._request.transport.abort()
+
+
+def _spoil(fault: Fault, frame: bytes, listeners: list[_Listener]) -> None:
+    """Do to the listeners of a channel what was ordered."""
+    for listener in listeners:
+        if fault.drop:
+            listener.abort()
+        elif fault.close is not None:
+            listener.close(fault.close)
+        else:
+            listener.write(frame)
+
+
+def _http(response: m.HttpResponse) -> web.Response:
+    return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
 def framed(message: str | bytes) -> bytes:
@@ -489,13 +529,6 @@ def framed(message: str | bytes) -> bytes:
     if size < 1 << 16:
         return bytes((first, 126)) + size.to_bytes(2, "big") + payload
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
-
-
-def _stays(one: Channel, dropped: Channel) -> bool:
-    """Tell whether `one` stays when `dropped` is left: a book is named without its levels."""
-    if isinstance(one, DepthChannel) and isinstance(dropped, DepthChannel):
-        return (one.symbol, one.step) != (dropped.symbol, dropped.step)
-    return one != dropped
 
 
 def _abort(request: web.Request) -> NoReturn:

@@ -1,14 +1,14 @@
 """What a stream owes its listeners: subscriptions, due updates and pings, without I/O.
 
-A feed is one channel as all its listeners see it; an update is made once and sent to all. A
-connection remembers which feeds it listens to and how many pings it left unanswered. Time and
-the exchange are arguments.
+A feed is one channel as all its listeners see it; an update is made once and sent to all. The
+hub knows who listens to which feed; pings, whether somebody is there. Time and the exchange
+are arguments.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
@@ -22,10 +22,12 @@ from cdcx_pandas.channels import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from cdcx_pandas.sandbox.exchange import Exchange
     from cdcx_pandas.tables import Answer, Columns
+
+L = TypeVar("L", bound="Hashable")
 
 HISTORY_ROWS = 300
 TOP_TRADES = 200
@@ -40,8 +42,9 @@ class Feed:
 
     channel: Channel
     incremental: bool = False
-    last_id: int = 0
+    last_id: int | None = None
     last: Columns = field(default_factory=dict)
+    book: Answer | None = None
     book_key: Any = None
     told_at: float = 0.0
     whole_at: float = 0.0
@@ -50,11 +53,16 @@ class Feed:
         """Return what a new listener is told at once."""
         match self.channel:
             case KlineChannel(symbol, period):
-                yield self._update(exchange.bar(symbol, period, now_ns), now_ns)
+                bar = exchange.bar(symbol, period, now_ns)
+                if len(bar):  # a replay may have none yet
+                    yield self._update(bar, now_ns)
             case TickerChannel(symbol):
                 yield self._update(exchange.ticker(symbol, now_ns), now_ns)
             case DepthChannel():
-                yield self._update(self._book(exchange, now_ns), now_ns)
+                # Changes are told against the book that was told last. A newer one would make
+                # this listener miss a change that is undone until the next telling.
+                book = self.book if self.incremental else None
+                yield self._update(book or self._book(exchange, now_ns), now_ns)
             case TradeChannel() | TickersChannel():
                 pass
 
@@ -62,7 +70,7 @@ class Feed:
         """Return what happened since it was asked last; `monotonic` paces repetitions."""
         match self.channel:
             case TradeChannel(symbol):
-                if self.last_id:
+                if self.last_id is not None:
                     answer = exchange.trades_after(symbol, self.last_id, now_ns)
                     if len(answer):
                         yield self._update(answer, now_ns, "delta")
@@ -100,17 +108,15 @@ class Feed:
         key = exchange.book_key(self.channel.symbol, now_ns)
         if key == self.book_key and monotonic - self.told_at < REPEAT_BOOK_S:
             return
+        before, self.book = self.book, self._book(exchange, now_ns)
         self.book_key, self.told_at = key, monotonic
-        answer = self._book(exchange, now_ns)
-        levels = _levels(answer.columns)
-        before, self.last = self.last, levels
         if not self.incremental or not before or monotonic - self.whole_at > WHOLE_BOOK_EVERY_S:
             self.whole_at = monotonic
-            yield self._update(answer, now_ns)
+            yield self._update(self.book, now_ns)
             return
-        for (side, price), amount in _changes(before, levels):
+        for (side, price), amount in _changes(before.columns, self.book.columns):
             columns = {"side": [side], "level": [None], "price": [price], "amount": [amount]}
-            yield self._update(replace(answer, columns=columns), now_ns, "delta")
+            yield self._update(replace(self.book, columns=columns), now_ns, "delta")
 
     def _book(self, exchange: Exchange, now_ns: int) -> Answer:
         assert isinstance(self.channel, DepthChannel), "only depth feeds have books"
@@ -120,19 +126,20 @@ class Feed:
         return m.Update(self.channel, answer, mode, now_ns)
 
 
-def _levels(columns: Columns) -> Any:
+def _changes(before: Columns, after: Columns) -> Iterator[tuple[Any, Any]]:
+    """Tell removed levels first, so that a book made of these changes never crosses."""
+    old, new = _levels(before), _levels(after)
+    for key in old:
+        if key not in new:
+            yield key, 0
+    for key, amount in new.items():
+        if old.get(key) != amount:
+            yield key, amount
+
+
+def _levels(columns: Columns) -> dict[tuple[str, Any], Any]:
     keys = zip(columns["side"], columns["price"], strict=True)
     return dict(zip(keys, columns["amount"], strict=True))
-
-
-def _changes(before: Any, after: Any) -> Iterator[tuple[Any, Any]]:
-    """Tell removed levels first, so that a book made of these changes never crosses."""
-    for key in before:
-        if key not in after:
-            yield key, 0
-    for key, amount in after.items():
-        if before.get(key) != amount:
-            yield key, amount
 
 
 def reply_to(request: m.Request, exchange: Exchange, now_ns: int) -> m.Reply | None:
@@ -152,27 +159,124 @@ def reply_to(request: m.Request, exchange: Exchange, now_ns: int) -> m.Reply | N
     return m.Reply(channel, exchange.answer(asked, now_ns), request.ref, now_ns)
 
 
+# ------------------------------------------------------------------------------ who listens
+
+
+@dataclass
+class Broadcast(Generic[L]):
+    """A feed, in one dialect, and its listeners."""
+
+    dialect: str
+    feed: Feed
+    listeners: set[L] = field(default_factory=set)
+
+
+class Hub(Generic[L]):
+    """Who listens to what.
+
+    Parameters
+    ----------
+    exchange
+        What is told.
+    incremental
+        Whether books are told as changes between whole ones.
+    """
+
+    def __init__(self, exchange: Exchange, *, incremental: bool = False) -> None:
+        self._exchange = exchange
+        self._incremental = incremental
+        self._broadcasts: dict[tuple[str, Channel], Broadcast[L]] = {}
+
+    def __len__(self) -> int:
+        return len(self._broadcasts)
+
+    def broadcasts(self) -> list[Broadcast[L]]:
+        """Return what is listened to now."""
+        return list(self._broadcasts.values())
+
+    def join(
+        self, listener: L, dialect: str, channel: Channel, now_ns: int, monotonic: float
+    ) -> list[m.Update]:
+        """Let somebody listen from now on; return what they are told at once.
+
+        A second time is another first one. A book asked for with another number of levels
+        replaces the former: on the wire both have one name.
+
+        Raises
+        ------
+        CdcxError
+            There is no such market.
+        """
+        found = self._broadcasts.get((dialect, channel))
+        if found is None:
+            found = Broadcast(dialect, Feed(channel, self._incremental))
+            for _ in found.feed.due(self._exchange, now_ns, monotonic):
+                pass  # what happened so far is told by `first`
+        told = list(found.feed.first(self._exchange, now_ns))
+        self.leave(listener, dialect, channel)
+        found.listeners.add(listener)
+        self._broadcasts[dialect, channel] = found
+        return told
+
+    def leave(self, listener: L, dialect: str, channel: Channel) -> None:
+        """Let somebody listen no more, however many levels of a book they asked for."""
+        for (spoken, one), broadcast in list(self._broadcasts.items()):
+            if spoken == dialect and _is_named_alike(one, channel):
+                self._drop(listener, broadcast)
+
+    def gone(self, listener: L) -> None:
+        """Forget somebody."""
+        for broadcast in self.broadcasts():
+            self._drop(listener, broadcast)
+
+    def _drop(self, listener: L, broadcast: Broadcast[L]) -> None:
+        broadcast.listeners.discard(listener)
+        if not broadcast.listeners:
+            self._broadcasts.pop((broadcast.dialect, broadcast.feed.channel), None)
+
+
+def _is_named_alike(one: Channel, other: Channel) -> bool:
+    """Tell whether two channels are one on the wire: a book is named without its levels."""
+    if isinstance(one, DepthChannel) and isinstance(other, DepthChannel):
+        return (one.symbol, one.step) == (other.symbol, other.step)
+    return one == other
+
+
 @dataclass
 class Pings:
-    """Whether the other side is there."""
+    """Whether the other side is there.
+
+    Attributes
+    ----------
+    every_s
+        How often it is asked.
+    next_at
+        When it is asked next, monotonic.
+    unanswered
+        The values asked with since the last answer.
+    """
 
     every_s: float
-    missed: int = 0
-    next_at: float = 0.0
+    next_at: float
+    unanswered: list[int] = field(default_factory=list)
 
     def due(self, monotonic: float) -> bool:
-        """Tell whether to ask again, and count the question as missed until it is answered."""
+        """Tell whether it is time to ask again."""
         if monotonic < self.next_at:
             return False
         self.next_at = monotonic + self.every_s
-        self.missed += 1
         return True
 
     @property
     def dead(self) -> bool:
         """Whether so many pings went unanswered that the connection is closed."""
-        return self.missed > MISSED_PINGS
+        return len(self.unanswered) >= MISSED_PINGS
 
-    def answered(self) -> None:
-        """Take an answer."""
-        self.missed = 0
+    def asked(self, value: int) -> None:
+        """Remember a question."""
+        self.unanswered.append(value)
+
+    def answered(self, value: int) -> None:
+        """Take an answer; one to a question nobody asked is none."""
+        if value in self.unanswered:
+            self.unanswered.clear()

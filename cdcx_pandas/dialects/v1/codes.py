@@ -127,7 +127,8 @@ An error that carries a code of its own is written with that one.
 def written_as(error: e.CdcxError) -> tuple[str, str]:
     """Return code and message for an error, as the server writes them."""
     if error.code in CODES:
-        return error.code, MEANINGS[error.code]
+        texts = dict(WRITTEN.values())
+        return error.code, texts.get(error.code, MEANINGS[error.code])
     for kind in type(error).__mro__:
         if kind in WRITTEN:
             return WRITTEN[kind]
