@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import requests
 import websocket
@@ -76,7 +76,7 @@ class V1Stream:
         self.answers_pings = True
         self.pings: list[int] = []
 
-    def __enter__(self) -> V1Stream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ def test_klines_have_the_documented_form(client: V1Client, minutes: int) -> None
     assert len(rows) == 300 if minutes < 10080 else len(rows) > 250
     assert all(len(row) == 6 for row in rows)
     times = [row[0] for row in rows]
-    assert all(b - a == length for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a == length for a, b in itertools.pairwise(times))
     monday = 4 * 86400 if minutes == 10080 else 0
     assert all((at - monday) % length == 0 for at in times)
     assert times[-1] <= time.time() < times[-1] + length + 60
