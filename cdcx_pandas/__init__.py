@@ -39,7 +39,6 @@ __all__ = [
     "account",
     "concat",
     "depth",
-    "errors",
     "klines",
     "limits",
     "my_trades",

@@ -135,7 +135,7 @@ def start(arguments: tuple[str, ...]) -> Running:
             told = None
         if told is None:
             process.kill()
-            process.wait()
+            process.communicate()  # waits, and closes the pipes
             raise _not_started(said)
     started = _read(told, process)
     atexit.register(started.stop)

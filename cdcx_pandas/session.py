@@ -476,8 +476,8 @@ def use(
     --------
     >>> with use("sandbox") as session:
     ...     df = klines("btcusdt", "1hour")
-    >>> session
-    Session('sandbox', dialect 'v1', SIMULATED)
+    >>> session.venue.name, session.venue.simulated
+    ('sandbox', True)
     """
     if venue == "sandbox":
         started_ns = None if at is None else to_ns(at, name="at", now_ns=SystemClock().now_ns())

@@ -101,7 +101,7 @@ async def _serve(options: argparse.Namespace) -> int:
         print(json.dumps(about), flush=True)
         threading.Thread(target=_until_eof, args=(loop, server, parent), daemon=True).start()
     else:
-        _explain(about, options)
+        _explain(about, options, server)
     try:
         await server.stopped.wait()
     finally:
@@ -207,7 +207,7 @@ _MARKET_CALLS = (
 )
 _SIGNED_CALLS = (
     ("/v1/account", ""),
-    ("/v1/order", "price=1000&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
+    ("/v1/order", "price=PRICE&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
     ("/v1/openOrders", "symbol=btcusdt"),
     ("/v1/allOrders", "symbol=btcusdt"),
     ("/v1/myTrades", "symbol=btcusdt"),
@@ -217,7 +217,7 @@ _SIGNED_CALLS = (
 )
 
 
-def _explain(about: dict[str, Any], options: argparse.Namespace) -> None:
+def _explain(about: dict[str, Any], options: argparse.Namespace, server: Server) -> None:
     """Print what a person needs: addresses, keys, and curl lines to paste."""
     rest = about["v1"]["rest"]
     print("SIMULATED: an exchange on this machine. Ctrl-C ends it.\n")
@@ -233,13 +233,25 @@ def _explain(about: dict[str, Any], options: argparse.Namespace) -> None:
     for call in _MARKET_CALLS:
         print(f"curl -s '{rest}{call}'")
     print("\nSigned calls (the signature is made when the line runs; ID is an order's id):")
-    for line in signed_curl_lines(rest, about["api_key"], about["api_secret"], about["clock"]):
-        print(line)
+    lines = signed_curl_lines(rest, about["api_key"], about["api_secret"], about["clock"])
+    for line in lines:
+        print(line.replace("PRICE", str(_far_price(server))))
     sys.stdout.flush()
 
 
+def _far_price(server: Server) -> int:
+    """Return half the last price of btcusdt: an order there rests and can be cancelled."""
+    from cdcx_pandas.operations import GetTicker
+
+    answer = server.exchange.answer(GetTicker("btcusdt"), server.exchange.options.start_ns)
+    return int(answer.columns["last"][0] / 2)
+
+
 def signed_curl_lines(rest: str, key: str, secret: str, clock: dict[str, Any]) -> list[str]:
-    """Return a shell line for every signed call, which signs itself with the time of its run."""
+    """Return a shell line for every signed call, which signs itself with the time of its run.
+
+    ``ID`` and ``PRICE`` stand for an order's id and a price.
+    """
     return [_signed_line(rest + path, query, key, secret, clock) for path, query in _SIGNED_CALLS]
 
 
