@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cdcx_pandas.about import VERSION
 
 if TYPE_CHECKING:
-    from cdcx_pandas import errors
+    from cdcx_pandas import errors as errors  # a module, reached as cdcx.errors
     from cdcx_pandas.accounts import account, my_trades, open_orders, order, order_history
     from cdcx_pandas.credentials import Credentials
     from cdcx_pandas.errors import CdcxError, Interrupted, RateLimited, UnknownSymbol, Unsupported
