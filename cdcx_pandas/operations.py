@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
+from cdcx_pandas.errors import FloatRefused
 from cdcx_pandas.tables import (
     ACCOUNT,
     DEPTH,
@@ -188,6 +189,17 @@ class PlaceOrder(Operation[str]):
     spend: Decimal | None = None
     price: Decimal | None = None
     effect: ClassVar[Effect] = Effect.NEW_ORDER
+
+    def __post_init__(self) -> None:
+        for name in ("amount", "spend", "price"):
+            value = getattr(self, name)
+            if isinstance(value, float):
+                raise FloatRefused(
+                    f"{name}: {value!r} is a float, and money is meant.",
+                    why="A binary float cannot hold most decimal numbers.",
+                    todo=f'Write a text, "{value!r}", or a Decimal.',
+                    sent="no",
+                )
 
 
 @dataclass(frozen=True)

@@ -383,11 +383,21 @@ class Session:
         """Add to an error what only the session knows."""
         error.endpoint = error.endpoint or path
         if isinstance(error, e.AuthError) and error.sent == "yes":
-            offset_s = self._offset.offset_s
-            clock = f"The local clock is {0.0 - offset_s:+.1f} s off the venue's, as measured."
-            error.why = f"{error.why} {clock}".strip()
+            error = self._clock_told(error)
         if self.venue == VENUES["v1"]:
             error.todo = NOBODY_ANSWERS
+        return error
+
+
+    def _clock_told(self, error: e.AuthError) -> e.AuthError:
+        """Add the measured offset; a clock that is off is an error of its own."""
+        offset_s = self._offset.offset_s
+        clock = f"The local clock is {0.0 - offset_s:+.1f} s off the venue's, as measured."
+        if abs(offset_s) > _SKEW_S and type(error) is e.AuthError:
+            told = e.ClockSkew(error.what, offset=offset_s)
+            told.__dict__.update(error.__dict__)
+            error = told
+        error.why = f"{error.why} {clock}".strip()
         return error
 
 

@@ -275,14 +275,18 @@ def test_a_wrong_clock_is_measured_told_and_corrected(faulty: Faulty, off_s: flo
     assert abs(session.now_ns() - time.time_ns()) < 2e9
 
 
+@pytest.mark.filterwarnings("ignore:This machine's clock")
 def test_a_skewed_clock_that_cannot_be_corrected_is_its_own_error(faulty: Faulty) -> None:
-    """An answer without a Date leaves the clock wrong; the error says so when it is known."""
+    """When the venue refuses all the same, the error is ClockSkew and says the offset."""
     session = Session(
         faulty.session.venue, credentials=faulty.running.credentials, clock=WrongClock(100.0)
     )
-    session._learn = lambda *_: None  # type: ignore[method-assign]  # a server that tells no time
-    with pytest.raises(e.AuthError, match="code 100005"):
+    wrong_ms = session.clock.now_ns() // 10**6
+    session._signing_ms = lambda: wrong_ms  # type: ignore[method-assign]  # as if uncorrected
+    with pytest.raises(e.ClockSkew, match="code 100005") as caught:
         cdcx.account(session=session)
+    assert abs((caught.value.offset or 0) + 100) < 1.5
+    assert re.search(r"local clock is \+(99|100)\.\d s off the venue's", str(caught.value))
 
 
 # ----------------------------------------------------------------------------- the default
