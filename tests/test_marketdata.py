@@ -77,9 +77,9 @@ def test_a_long_range_is_whole() -> None:
     assert len(minutes) == 5 * 1440
     hours = cdcx.klines("crousdt", "1hour", **window)
     groups = minutes.groupby(minutes.index.floor("h"))
-    assert groups["volume"].apply(sum).tolist() == hours["volume"].tolist()
-    assert groups["high"].apply(max).tolist() == hours["high"].tolist()
-    assert groups["low"].apply(min).tolist() == hours["low"].tolist()
+    assert groups["volume"].agg(lambda own: sum(own.tolist())).tolist() == hours["volume"].tolist()
+    assert groups["high"].agg(lambda own: max(own.tolist())).tolist() == hours["high"].tolist()
+    assert groups["low"].agg(lambda own: min(own.tolist())).tolist() == hours["low"].tolist()
     assert groups["open"].first().tolist() == hours["open"].tolist()
     assert groups["close"].last().tolist() == hours["close"].tolist()
 

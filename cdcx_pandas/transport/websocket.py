@@ -164,7 +164,11 @@ def open_socket(url: str, *, deadline_s: float) -> Socket:
             header={"User-Agent": f"cdcx_pandas/{VERSION}"},
             http_no_proxy=["*"],
         )
-        return Socket(wire)
+        # 1.9.0 takes a redirect that it may not follow for an open connection; later ones raise.
+        if wire.handshake_response.status == 101:
+            return Socket(wire)
+        failure = _refused(wire.handshake_response.status)
+        wire.shutdown()
     except websocket.WebSocketBadStatusException as error:
         failure = _refused(error.status_code)
     except (websocket.WebSocketTimeoutException, TimeoutError):
