@@ -76,6 +76,7 @@ class Running:
         assert self.process.stdin is not None, "started with a pipe"
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+        self.process.terminate()  # a forked child of ours may hold the pipe open
         try:
             self.process.wait(3)
         except subprocess.TimeoutExpired:
@@ -87,6 +88,16 @@ class Running:
 
 _running: dict[tuple[str, ...], Running] = {}
 _lock = threading.Lock()
+
+
+def _forget_the_lock() -> None:
+    """In a forked child nobody is left who would release a lock that was held."""
+    global _lock  # noqa: PLW0603  # the one lock there is
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_lock)
 
 
 def running(
@@ -163,6 +174,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 def _not_started(said: IO[str]) -> SandboxError:
     said.seek(0)
     lines = [line for line in said.read().splitlines() if line.strip()]
+    lines = [line for line in lines if ": error: " in line] or lines  # without argparse's usage
     return SandboxError(
         "The sandbox did not start.",
         why="It said: " + " ".join(lines[-3:]) if lines else f"It said nothing in {START_S:g} s.",

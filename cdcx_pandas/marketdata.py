@@ -236,14 +236,10 @@ def _klines(
 
     def finish(columns: Columns) -> Columns:
         boundary = floor_time(asked.period, session.now_ns() - CLOSED_AFTER_NS)
-        columns = columns | {"closed": [time < boundary for time in columns["time"]]}
+        final = bisect_left(columns["time"], boundary)
+        columns = columns | {"closed": [True] * final + [False] * (len(columns["time"]) - final)}
         if closed:
-            columns = {
-                name: [
-                    v for v, is_closed in zip(values, columns["closed"], strict=True) if is_closed
-                ]
-                for name, values in columns.items()
-            }
+            columns = _rows(columns, 0, final)
         return _first_or_newest(columns, asked.limit, newest=newest)
 
     return session.frame(
@@ -346,7 +342,9 @@ def _trades(session: Session, asked: GetTrades, *, exact: bool) -> pd.DataFrame:
                 todo="klines(start=...) reaches further back; today's exchange pages trades.",
                 sent="yes",
             )
-        return _first_or_newest(_rows(columns, low, high), asked.limit, newest=newest)
+        if high - low < len(times):
+            columns = _rows(columns, low, high)
+        return _first_or_newest(columns, asked.limit, newest=newest)
 
     coverage = "newest page" if newest else (asked.start, asked.end or session.now_ns())
     return session.frame(page, exact=exact, finish=finish, coverage=coverage)

@@ -388,7 +388,6 @@ class Session:
             error.todo = NOBODY_ANSWERS
         return error
 
-
     def _clock_told(self, error: e.AuthError) -> e.AuthError:
         """Add the measured offset; a clock that is off is an error of its own."""
         offset_s = self._offset.offset_s

@@ -8,9 +8,10 @@ key is which column is said by each dialect's ``wire`` module.
 from __future__ import annotations
 
 import re
+import reprlib
 import warnings
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,14 +32,48 @@ _FAST = msgspec.json.Decoder()
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
+_MOST = 10**60
+"""No price, amount or id is that large; what is, would overflow later, out of sight."""
+_END_OF_TIME = 2**63
+WIDE = Context(prec=80)
+"""Exact for products and sums of money, whatever precision the caller's own context has."""
 _EXCERPT = 200
+_ECHOED = re.compile(r"(?i)(api_?key|sign(?:ature)?)(\W{0,3}[=:]\W{0,3})[\w-]{6,}")
+"""Key and signature, as a server may echo them in a page about an error."""
 
 
 def excerpt(body: bytes | str) -> str:
-    """Return the beginning of foreign text, made safe to show: printable, 200 characters."""
-    text = body[: 4 * _EXCERPT].decode("utf-8", "replace") if isinstance(body, bytes) else body
-    clean = "".join(c if c.isprintable() else " " for c in text[:_EXCERPT])
-    return clean + ("…" if len(text) > _EXCERPT else "")
+    """Return the beginning of foreign text, safe to show: printable, 200 characters, no keys."""
+    text = body[: 8 * _EXCERPT].decode("utf-8", "replace") if isinstance(body, bytes) else body
+    masked = _ECHOED.sub(r"\1\2***", text[: 2 * _EXCERPT])
+    clean = "".join(c if c.isprintable() else " " for c in masked[:_EXCERPT])
+    return clean + ("…" if len(masked) > _EXCERPT or len(text) > 2 * _EXCERPT else "")
+
+
+def shown(value: object) -> str:
+    """Return the beginning of a parsed value, safe to show however deep or long it is."""
+    try:
+        return excerpt(reprlib.repr(value))
+    except (ValueError, RecursionError):  # a number of more digits than Python writes
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+_REPORT = "Ask again; if it stays, the venue changed its wire: please report it with this text."
+
+
+UNREADABLE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What reading of JSON that is not of the awaited form raises."""
+
+
+def told(error: BaseException) -> str:
+    """Say in words what was wrong with the form."""
+    match error:
+        case KeyError(args=(key,)):
+            return f"{key!r} is missing"
+        case AttributeError() | TypeError():
+            return "something in it is of another kind than awaited"
+        case _:
+            return str(error)
 
 
 def read_json(body: bytes | str, *, exact: bool) -> Any:
@@ -59,6 +94,7 @@ def read_json(body: bytes | str, *, exact: bool) -> Any:
     raise ProtocolError(
         "The answer is not JSON that can be read.",
         why=f"{problem}; it begins: {excerpt(body)!r}" if body else "It is empty.",
+        todo=_REPORT,
         excerpt=excerpt(body),
     )
 
@@ -78,10 +114,17 @@ def number(value: Any, exact: bool) -> Number:
     if isinstance(value, str):
         if not _NUMBER.match(value):
             raise ValueError(f"{excerpt(value)!r} is no number")
-        return Decimal(value) if exact else float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError(f"{excerpt(repr(value))} is no number")
-    return Decimal(value) if exact else float(value)
+    elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise ValueError(f"{shown(value)} is no number")
+    elif exact and isinstance(value, float):
+        value = repr(value)  # the shortest text that means it, not its binary expansion
+    try:
+        read = Decimal(value) if exact else float(value)
+    except OverflowError:
+        read = float("inf")
+    if not -_MOST < read < _MOST:
+        raise ValueError(f"{shown(value)} is too large to be meant")
+    return read
 
 
 def whole(value: Any, exact: bool = True) -> int | None:
@@ -90,7 +133,7 @@ def whole(value: Any, exact: bool = True) -> int | None:
     if read is None:
         return None
     if read != int(read):
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{shown(value)} is no whole number")
     return int(read)
 
 
@@ -99,19 +142,25 @@ def time(value: Any, exact: bool = True) -> int | None:
     stamp = whole(value)
     if stamp is None or stamp == 0:
         return None
-    if stamp < 10**11:
-        return stamp * NS_PER_S
-    if stamp < 10**14:
-        return stamp * NS_PER_MS
-    return stamp * 1000 if stamp < 10**17 else stamp
+    unit = (
+        NS_PER_S if stamp < 10**11
+        else NS_PER_MS if stamp < 10**14
+        else 1000 if stamp < 10**17
+        else 1
+    )  # fmt: skip
+    if not 0 < stamp * unit < _END_OF_TIME:
+        raise ValueError(f"{shown(value)} is no time")
+    return stamp * unit
 
 
 def text(value: Any, exact: bool = True) -> str | None:
-    """Read a text or an id; numbers become their digits, None and "" are missing."""
+    """Read a text or an id; whole numbers become their digits, None and "" are missing."""
     if value is None or value == "":
         return None
-    if isinstance(value, (dict, list, bool)):
-        raise ValueError(f"{excerpt(repr(value))} is no text")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{shown(value)} is no text")
     return str(value)
 
 
@@ -121,24 +170,54 @@ def upper(value: Any, exact: bool = True) -> str | None:
     return None if read is None else read.upper()
 
 
+def lower(value: Any, exact: bool = True) -> str | None:
+    """Read a symbol: lower case everywhere."""
+    read = text(value)
+    return None if read is None else read.lower()
+
+
 def word(field: str, words: Mapping[str, str], other: str | None) -> Reader:
     """Return a reader for one of few words; an unknown one becomes `other`, with a warning."""
+    kept = "nothing there" if other is None else repr(other)
 
     def read(value: Any, exact: bool = True) -> str | None:
         if value is None or value == "":
             return None
+        if isinstance(value, (dict, list, bool)):
+            raise ValueError(f"{shown(value)} is no word")
         known = words.get(str(value).lower())
         if known is not None:
             return known
         warnings.warn(
             f"{field} {excerpt(str(value))!r} is unknown to this version; the row is kept"
-            f" and says {other!r}.",
+            f" and says {kept}.",
             SchemaDriftWarning,
             stacklevel=2,
         )
         return other
 
     return read
+
+
+def required(reader: Reader) -> Reader:
+    """Return a reader for what a row cannot be without."""
+
+    def read(value: Any, exact: bool = True) -> Any:
+        found = reader(value, exact)
+        if found is None:
+            raise ValueError("what a row cannot be without is missing")
+        return found
+
+    return read
+
+
+def listed(value: Any) -> list[Any]:
+    """Read a list; null and "" are how some servers say that there is none."""
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list):
+        raise ValueError(f"{shown(value)} is no list")
+    return value
 
 
 # ------------------------------------------------------------------------ rows ↔ columns
@@ -165,6 +244,7 @@ def columns_of(
     """
     rows = list(rows)
     columns: Columns = {}
+    keys: Sequence[str] = ()
     try:
         for column, (keys, reader) in fields.items():
             if len(keys) == 1:
@@ -172,8 +252,8 @@ def columns_of(
                 columns[column] = [reader(row.get(key), exact) for row in rows]
             else:
                 columns[column] = [reader(first(row, keys), exact) for row in rows]
-    except (ValueError, TypeError, AttributeError) as error:
-        problem = str(error)
+    except UNREADABLE as error:
+        problem = f"{' or '.join(keys)}: {told(error)}"
     else:
         return columns
     raise unreadable(problem, rows)
@@ -188,13 +268,13 @@ def first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return None
 
 
-def unreadable(problem: str, shown: object) -> ProtocolError:
+def unreadable(problem: str, seen: object) -> ProtocolError:
     """Return the error for an answer that is JSON and still cannot be read."""
-    sample = excerpt(repr(shown))
+    sample = shown(seen)
     return ProtocolError(
         "The answer is JSON but not what this question is answered with.",
         why=f"{problem}; seen: {sample}",
-        todo="If the venue changed its wire, please report it with this text.",
+        todo=_REPORT,
         excerpt=sample,
     )
 
@@ -208,7 +288,7 @@ def plain(value: Decimal | float | None, decimals: int | None = None) -> str | N
         return None
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if decimals is not None:
-        exact = exact.quantize(Decimal(1).scaleb(-decimals), rounding="ROUND_DOWN")
+        exact = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN, WIDE)
     return format(exact, "f")
 
 

@@ -29,6 +29,7 @@ class Outcome(Enum):
     REFUSED = "the venue, or we, said no"
     TIME_REJECTED = "the signed time was wrong, and by now the right one is known"
     BUSY_CODE = "a code that says busy, internal error, or maintenance"
+    ECHO_MISMATCH = "an answer about another symbol or order than was asked"
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,14 @@ RETRIES: dict[Effect, dict[Outcome, int]] = {
 
 _MAYBE_DONE = {
     Outcome.LOST, Outcome.GARBLED, Outcome.SERVER_ERROR, Outcome.BUSY_CODE,
+    Outcome.ECHO_MISMATCH,
 }  # fmt: skip
 
 ORDER_WITHIN_S = 3.0
 """An order that never left is tried again only so soon after the person's call."""
+
+DEADLINE_S = 20.0
+"""Nothing is asked again later than this after the person's call."""
 
 LONGEST_WAIT_S = 30.0
 """A notebook must not freeze: a venue that says to wait longer is an error at once."""
@@ -102,7 +107,8 @@ class Random(Protocol):
 class RetryBudget:
     """How many retries a session still has: failures of a venue are not made worse by us.
 
-    100 tokens; a retry costs 10, one after a 429 five, and a success gives one back.
+    100 tokens; a retry costs 10, one after a 429 five, and a success gives one back. Threads
+    may share one: a token that is lost between two of them does no harm.
     """
 
     FULL = 100
@@ -132,6 +138,7 @@ def decide(
     retry_after_s: float | None,
     rng: Random,
     budget: RetryBudget,
+    deadline_s: float = DEADLINE_S,
 ) -> Verdict:
     """Say what to do about a question that failed.
 
@@ -151,22 +158,32 @@ def decide(
         Spreads the retries of many clients.
     budget
         What this session may still repeat.
+    deadline_s
+        How long after the person's call a question may still be asked again.
     """
     allowed = RETRIES[effect].get(outcome, 0)
     if effect is Effect.NEW_ORDER and outcome in _MAYBE_DONE:
         return Unknown()
     if attempt >= allowed:
         return GiveUp(f"asked {attempt + 1} times" if attempt else "not asked again")
-    if effect is Effect.NEW_ORDER and elapsed_s > ORDER_WITHIN_S:
-        return GiveUp("too late to place the order by itself")
     if retry_after_s is not None and retry_after_s > LONGEST_WAIT_S:
         return GiveUp(f"the venue asks to wait {retry_after_s:g} s")
+    after_s = _delay_s(outcome, attempt, retry_after_s, rng)
+    if effect is Effect.NEW_ORDER and elapsed_s + after_s > ORDER_WITHIN_S:
+        return GiveUp("too late to place the order by itself")
+    if elapsed_s + after_s > deadline_s:
+        return GiveUp(f"{deadline_s:g} s are over")
     if not budget.take(outcome):
         return GiveUp("too many failures lately")
+    return Retry(after_s)
+
+
+def _delay_s(outcome: Outcome, attempt: int, retry_after_s: float | None, rng: Random) -> float:
+    """Return how long to wait: as told, else anything up to a bound that doubles."""
     if outcome is Outcome.TIME_REJECTED:
-        return Retry(0.0)
+        return 0.0
     if retry_after_s:
-        return Retry(retry_after_s)
+        return retry_after_s
     throttled = outcome is Outcome.THROTTLED
     base, cap = (_THROTTLED_BASE_S, _THROTTLED_CAP_S) if throttled else (_BASE_S, _CAP_S)
-    return Retry(rng.random() * min(cap, base * 2**attempt))
+    return rng.random() * min(cap, base * 2.0**attempt)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cdcx_pandas.periods import NS_PER_DAY
+from cdcx_pandas.periods import NS_PER_DAY, NS_PER_MINUTE
 from cdcx_pandas.sandbox.engine import Engine
 from cdcx_pandas.sandbox.orders import Scale
 from cdcx_pandas.sandbox.tape import BOOK_LEVELS, Book
@@ -32,6 +32,36 @@ class Hit(NamedTuple):
     lots: int
 
 
+class _Newest:
+    """The newest trade as time goes by, looked up again only when another one is due.
+
+    The tape knows its future, so it is known until when a trade stays the newest.
+    """
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._since_ns = self._until_ns = 0
+        self._found: tuple[int, int | None] = (0, None)
+
+    def at(self, now_ns: int) -> tuple[int, int | None]:
+        """Return id and price of the newest trade, 0 and None before the first."""
+        if not self._since_ns <= now_ns < self._until_ns:
+            last = self._market.last_trades(now_ns + 1, 1)
+            self._found = (int(last.id[0]), int(last.price[0])) if last.id.size else (0, None)
+            later = self._market.trades(now_ns + 1, now_ns + NS_PER_MINUTE).time_ns
+            self._since_ns = now_ns
+            self._until_ns = int(later[0]) if later.size else now_ns + NS_PER_MINUTE
+        return self._found
+
+    def is_same(self, since_ns: int, until_ns: int) -> bool:
+        """Return whether no trade happens in ``[since_ns, until_ns)``, as far as is known."""
+        return self._since_ns < since_ns and until_ns <= self._until_ns
+
+    def forget(self) -> None:
+        """Look again next time."""
+        self._until_ns = 0
+
+
 class Desk:
     """What belongs to one market, and the pictures of it that are kept for a while."""
 
@@ -39,6 +69,8 @@ class Desk:
         self.market = market
         self.engine = Engine()
         self.scale = Scale.of(market.pair)
+        self._newest = _Newest(market)
+        self._newest_a_day_ago = _Newest(market)
         self._stats: tuple[tuple[int, int], DayStats | None] | None = None
         self._touch: tuple[tuple[int, int, int], tuple[int | None, int | None]] | None = None
 
@@ -49,13 +81,17 @@ class Desk:
 
     def last_id(self, now_ns: int) -> int:
         """Return the id of the newest trade, 0 before the first."""
-        last = self.market.last_trades(now_ns + 1, 1)
-        return int(last.id[0]) if last.id.size else 0
+        return self._newest.at(now_ns)[0]
 
     def last_price(self, now_ns: int) -> int | None:
         """Return the price of the newest trade, None before the first."""
-        last = self.market.last_trades(now_ns + 1, 1)
-        return int(last.price[0]) if last.id.size else None
+        return self._newest.at(now_ns)[1]
+
+    def record(self, time_ns: int, price: int, lots: int, side: int) -> int:
+        """Print a trade of an account on the tape; return its id."""
+        self._newest.forget()
+        self._newest_a_day_ago.forget()
+        return self.market.record(time_ns, price, lots, side)
 
     def book(self, now_ns: int) -> Book:
         """Return the whole visible book."""
@@ -77,13 +113,15 @@ class Desk:
 
     def day(self, now_ns: int) -> DayStats | None:
         """Return the last 24 hours: the same until a trade enters or leaves them."""
-        key = self.last_id(now_ns), self.last_id(now_ns - NS_PER_DAY)
+        key = self.last_id(now_ns), self._newest_a_day_ago.at(now_ns - NS_PER_DAY)[0]
         if self._stats is None or self._stats[0] != key:
             self._stats = key, self.market.day_stats(now_ns)
         return self._stats[1]
 
     def hits(self, start_ns: int, end_ns: int) -> Iterator[Hit]:
         """Yield the trades in ``[start_ns, end_ns)`` that reach a resting order."""
+        if self._newest.is_same(start_ns, end_ns):
+            return
         trades = self.market.trades(start_ns, end_ns)
         for at in np.flatnonzero(self.engine.reached(trades.price, trades.price)).tolist():
             yield Hit(

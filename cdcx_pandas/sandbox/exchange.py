@@ -564,7 +564,7 @@ class Exchange:
         assert known is not None, "the house does not trade with itself"
         side = taker.side if taker else -known.side
         if trade_id is None:
-            trade_id = desk.market.record(time_ns, price, lots, side)
+            trade_id = desk.record(time_ns, price, lots, side)
         scale = desk.scale
         amount, cost = lots * scale.lot, price * lots * scale.cost
         fees = {}

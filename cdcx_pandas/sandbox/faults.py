@@ -8,6 +8,7 @@ Waiting, hanging and cutting are the server's part; nothing here does I/O.
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -176,8 +177,16 @@ def spoiled_frame(fault: Fault, payload: str | bytes) -> str | bytes:
 
 @cache
 def bomb() -> bytes:
-    """Return 400 MB of spaces, compressed to a thousandth; made once, a MiB at a time."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    """Return 400 MB of spaces, compressed to a thousandth.
+
+    After a full flush a compressor remembers nothing, so one MiB is packed and repeated.
+    """
     mebibyte = b" " * (1 << 20)
-    parts = [packer.compress(mebibyte) for _ in range(_BOMB_MIB)]
-    return b"".join([*parts, packer.flush()])
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(mebibyte) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(_BOMB_MIB):
+        checksum = zlib.crc32(mebibyte, checksum)
+    head = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff"  # RFC 1952: gzip, deflate, best, unknown
+    tail = struct.pack("<II", checksum, _BOMB_MIB << 20)
+    return head + block * _BOMB_MIB + packer.flush() + tail

@@ -6,23 +6,25 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import os
 import re
 import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas.errors import CdcxError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cdcx_pandas.sandbox.server import Server
 
-_NS = 10**9
+_LATEST_NS = 7_258_118_400 * 10**9
+"""The year 2200: well before 64 bits of nanoseconds end, in 2262."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,9 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         description="A whole exchange on this machine (127.0.0.1 only). Its data is SIMULATED.",
     )
     add = parser.add_argument
-    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    add("--port", type=_port, default=0, help="port to listen on; 0 takes a free one (default)")
     add("--seed", type=int, default=7, help="which history it has (default 7)")
-    add("--speed", type=float, default=1.0, help="how fast its time runs (default 1)")
+    add("--speed", type=_number(0), default=1.0, help="how fast its time runs (default 1)")
     add("--at", type=_instant, help="when its time starts: ISO text, UTC, or ns (default now)")
     add("--replay", help="CSV or Parquet of recorded trades or bars, served for --symbol")
     add("--symbol", help="the market of --replay, such as btcusd")
@@ -58,21 +60,42 @@ def _parser() -> argparse.ArgumentParser:
     add("--btc-valuation", action="store_true", help="write btcValuation for btcValuatin")
     add("--trade-list", action="store_true", help="repeat an order's fills as trade_list")
     add("--ping-unit", choices=("ms", "s"), default="ms", help="unit of the ping's number")
-    add("--ping-every", type=float, default=5.0, metavar="SECONDS", help="default 5")
-    add("--push-every", type=float, default=1.0, metavar="SECONDS", help="default 1")
-    add("--clock-window", type=float, default=30.0, metavar="SECONDS", help="default 30")
+    add("--ping-every", type=_number(0.001), default=5.0, metavar="SECONDS", help="default 5")
+    add("--push-every", type=_number(0.001), default=1.0, metavar="SECONDS", help="default 1")
+    add("--clock-window", type=_number(0), default=30.0, metavar="SECONDS", help="default 30")
     add("--all-orders-range", action="store_true", help="order lists span ten minutes at most")
     add("--rate-headers", action="store_true", help="tell what is left of the limits")
     add("--no-limits", action="store_true", help="refuse nobody, to measure a load")
     return parser
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
+def _number(least: float) -> Callable[[str], float]:
+    """Return a reader of numbers that are `least` or more, and finite."""
+
+    def read(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if least <= float(text) < math.inf:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} up")
+
+    return read
+
+
 def _instant(text: str) -> int:
-    if text.isdecimal() and len(text) > 17:  # so long only ns are
+    if text.isascii() and text.isdecimal() and len(text) > 17:  # so long only ns are
         return int(text)
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2021-05-01T12:00") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * _NS
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
 async def _serve(options: argparse.Namespace) -> int:
@@ -112,13 +135,13 @@ async def _serve(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     """Put the exchange together; heavy parts are imported here, so that --help is quick."""
     from cdcx_pandas.dialects.v1 import V1
-    from cdcx_pandas.errors import BadRequest
+    from cdcx_pandas.errors import BadRequest, BadTime
     from cdcx_pandas.sandbox.exchange import Exchange
     from cdcx_pandas.sandbox.exchange import Options as ExchangeOptions
     from cdcx_pandas.sandbox.keys import make_keys
     from cdcx_pandas.sandbox.ledger import Ledger
     from cdcx_pandas.sandbox.market import Market
-    from cdcx_pandas.sandbox.pairs import PAIRS
+    from cdcx_pandas.sandbox.pairs import HISTORY_BEGINS_NS, PAIRS
     from cdcx_pandas.sandbox.server import Options, Server, Wire
     from cdcx_pandas.sandbox.tape import SyntheticTape
     from cdcx_pandas.transport.clock import ScaledClock
@@ -127,6 +150,11 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
         raise BadRequest("--replay and --symbol go together.", todo="Write both, or none.")
     since_ns = time.time_ns()
     at_ns = since_ns if options.at is None else options.at
+    if not (0 if options.replay else HISTORY_BEGINS_NS) <= at_ns < _LATEST_NS:
+        raise BadTime(
+            "--at is a time the sandbox has not.",
+            why="Its history begins 2019-11-14, and it ends before the year 2200.",
+        )
     markets = {pair.symbol: Market(SyntheticTape(pair, options.seed)) for pair in PAIRS}
     if options.replay is not None:
         from cdcx_pandas.sandbox.replay import read_replay
@@ -207,12 +235,12 @@ _MARKET_CALLS = (
 )
 _SIGNED_CALLS = (
     ("/v1/account", ""),
-    ("/v1/order", "price=PRICE&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
+    ("/v1/order", "price={price}&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
     ("/v1/openOrders", "symbol=btcusdt"),
     ("/v1/allOrders", "symbol=btcusdt"),
     ("/v1/myTrades", "symbol=btcusdt"),
-    ("/v1/showOrder", "order_id=ID&symbol=btcusdt"),
-    ("/v1/orders/cancel", "order_id=ID&symbol=btcusdt"),
+    ("/v1/showOrder", "order_id={id}&symbol={symbol}"),
+    ("/v1/orders/cancel", "order_id={id}&symbol={symbol}"),
     ("/v1/cancelAllOrders", "symbol=btcusdt"),
 )
 
@@ -232,27 +260,42 @@ def _explain(about: dict[str, Any], options: argparse.Namespace, server: Server)
     print("\nMarket calls:")
     for call in _MARKET_CALLS:
         print(f"curl -s '{rest}{call}'")
-    print("\nSigned calls (the signature is made when the line runs; ID is an order's id):")
-    lines = signed_curl_lines(rest, about["api_key"], about["api_secret"], about["clock"])
-    for line in lines:
-        print(line.replace("PRICE", str(_far_price(server))))
+    print("\nSigned calls (each line signs itself when it runs):")
+    for line in signed_curl_lines(
+        rest, about["api_key"], about["api_secret"], about["clock"], _examples(server)
+    ):
+        print(line)
     sys.stdout.flush()
 
 
-def _far_price(server: Server) -> int:
-    """Return half the last price of btcusdt: an order there rests and can be cancelled."""
-    from cdcx_pandas.operations import GetTicker
+def _examples(server: Server) -> dict[str, str]:
+    """Return a price at which an order rests, and an open order, so that every line works."""
+    from cdcx_pandas.operations import GetOpenOrders, GetTicker
+    from cdcx_pandas.sandbox.ledger import USER
 
-    answer = server.exchange.answer(GetTicker("btcusdt"), server.exchange.options.start_ns)
-    return int(answer.columns["last"][0] / 2)
+    exchange = server.exchange
+    now_ns = exchange.options.start_ns
+    last = exchange.answer(GetTicker("btcusdt"), now_ns).columns["last"][0]
+    found = {} if last is None else {"price": str(int(last / 2))}
+    orders = exchange.answer(GetOpenOrders(page_size=1), now_ns, USER).columns
+    if orders["id"]:
+        found |= {"id": orders["id"][0], "symbol": orders["symbol"][0]}
+    return found
 
 
-def signed_curl_lines(rest: str, key: str, secret: str, clock: dict[str, Any]) -> list[str]:
+def signed_curl_lines(
+    rest: str, key: str, secret: str, clock: dict[str, Any], examples: dict[str, str] | None = None
+) -> list[str]:
     """Return a shell line for every signed call, which signs itself with the time of its run.
 
-    ``ID`` and ``PRICE`` stand for an order's id and a price.
+    `examples` may name the `price` of a new order, and `id` and `symbol` of the order that is
+    shown and cancelled.
     """
-    return [_signed_line(rest + path, query, key, secret, clock) for path, query in _SIGNED_CALLS]
+    words = {"price": "1000", "id": "ID", "symbol": "btcusdt"} | (examples or {})
+    return [
+        _signed_line(rest + path, query.format(**words), key, secret, clock)
+        for path, query in _SIGNED_CALLS
+    ]
 
 
 def _signed_line(url: str, query: str, key: str, secret: str, clock: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ from cdcx_pandas.errors import (
     ProtocolError,
     RateLimited,
 )
-from cdcx_pandas.sandbox.faults import Fault, Script, bomb, read_fault, spoiled, spoiled_frame
+from cdcx_pandas.sandbox.faults import Fault, Script, read_fault, spoiled, spoiled_frame
 from cdcx_pandas.sandbox.keys import Key, make_keys, may
 from cdcx_pandas.sandbox.ledger import USER
 from cdcx_pandas.sandbox.stream import Broadcast, Hub, Pings, reply_to
@@ -292,8 +292,6 @@ class Server:
     ) -> web.StreamResponse:
         if fault.lose_answer:
             _abort(request)
-        if fault.bomb:
-            await asyncio.to_thread(bomb)  # the first one takes a second to pack
         response = spoiled(fault, request.path, response)
         if not fault.truncate:
             return _http(response)
@@ -349,7 +347,7 @@ class Server:
             "faults": len(self._script),
             "ledger": conserved or "conserved",
             "orders": [
-                {name: str(value) for name, value in zip(orders, row, strict=True)}
+                {k: None if v is None else str(v) for k, v in zip(orders, row, strict=True)}
                 for row in zip(*orders.values(), strict=True)
             ],
         }
@@ -387,6 +385,7 @@ class Server:
             if message.type is WSMsgType.TEXT:
                 with contextlib.suppress(ProtocolError):  # what is no message is ignored
                     self._hear(listener, listener.wire.dialect.decode_frame(message.data))
+                await asyncio.sleep(0)  # who asks a thousand things at once waits in line
 
     def _hear(self, listener: _Listener, message: m.Message) -> None:
         wire = listener.wire

@@ -7,16 +7,20 @@ processes share. Keys stand in it as fingerprints only.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import stat
 import struct
 import tempfile
 import threading
+import warnings
+import weakref
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from cdcx_pandas.engines.limits import (
+    FURTHEST_S,
     Pace,
     Told,
     banned,
@@ -25,7 +29,7 @@ from cdcx_pandas.engines.limits import (
     throttled,
     told_by,
 )
-from cdcx_pandas.errors import RateLimited
+from cdcx_pandas.errors import CdcxWarning, RateLimited
 from cdcx_pandas.transport.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -45,24 +49,32 @@ except ImportError:  # Windows: each process keeps its own budget there
 LATE_S = 0.010
 """A process that wakes up so late takes a new slot: lateness is jitter to the server."""
 
-_IM_A_TEAPOT, _TOO_MANY = 418, 429
-_STALE_S = 1000.0
-"""Nothing we write reaches further ahead; what does is damaged, or older than a reboot."""
+_CLOSE_S = 0.001
+"""The last part of a wait, slept by itself: long sleeps end later than short ones."""
+
+_LONGEST_S = FURTHEST_S / 2
+"""Nobody waits longer, whatever the deadline; slots further ahead would be taken for damage."""
+
+_FORBIDDEN, _IM_A_TEAPOT, _TOO_MANY = 403, 418, 429
 
 
 class Store(Protocol):
     """Where paces are kept."""
 
     def update(self, key: str, change: Callable[[Pace], Pace]) -> Pace:
-        """Replace the pace of `key` by what `change` makes of it, undisturbed; return that."""
+        """Replace the pace of `key` by what `change` makes of it, undisturbed; return that.
+
+        `change` may be called again with another pace when keeping its first result failed.
+        """
 
 
 class MemoryStore:
     """Paces of one process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._paces: dict[str, Pace] = {}
+        self._lock = threading.Lock()
+        _forkable.add(self)
 
     def update(self, key: str, change: Callable[[Pace], Pace]) -> Pace:
         """Change a pace under a lock."""
@@ -70,57 +82,127 @@ class MemoryStore:
             pace = self._paces[key] = change(self._paces.get(key, Pace()))
             return pace
 
+    def after_fork(self) -> None:
+        """Begin anew in a child, where nobody is left to open the parent's lock."""
+        self._lock = threading.Lock()
+
 
 _RECORD = struct.Struct("<16sdddddddddQQ")  # key, eight times of a Pace in order, two counts
-_SLOTS = 256
+_HEAD = b"cdcx_pandas 2\0\0\0"
+"""How the file begins; another beginning is another layout, or no file of ours."""
+
+_PLACES, _TRIED = 256, 16
+"""Records are hashed to so many places, and stand there or in one of the next few."""
 
 
 class SharedStore:
     """Paces of all processes of a person: fixed records in a locked file.
 
-    A file that is damaged or foreign is begun anew; a process that is killed leaves no lock
-    behind, since the kernel frees it; a forked child opens the file itself.
+    A file that is damaged or foreign is begun anew, and one that was removed is made again; a
+    process that is killed leaves no lock behind, since the kernel frees it; a forked child
+    opens the file itself. Where the file cannot be had, paces are kept in this process, and
+    a warning says so once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._pid = 0
         self._file = -1
+        self._own: MemoryStore | None = None
+        self._lock = threading.Lock()
+        _forkable.add(self)
 
     def update(self, key: str, change: Callable[[Pace], Pace]) -> Pace:
         """Change a pace under a lock that holds across threads and processes."""
+        if self._own is not None:
+            return self._own.update(key, change)
         digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-        with self._lock:
-            file = self._opened()
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                at, pace = self._find(file, digest)
-                pace = change(pace)
-                os.pwrite(file, _packed(digest, pace), at)
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
-        return pace
+        try:
+            with self._lock:
+                return self._changed(digest, change)
+        except OSError as problem:
+            self._own = MemoryStore()
+            _warn_alone(problem)
+        return self._own.update(key, change)
 
-    def _opened(self) -> int:
-        if self._pid != os.getpid():  # a fork shares the parent's lock: open it anew
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-            self._file = os.open(self.path, flags, 0o600)
-            self._pid = os.getpid()
-        return self._file
+    def _changed(self, digest: bytes, change: Callable[[Pace], Pace]) -> Pace:
+        try:  # locked inside: Ctrl-C right behind the lock must free it too
+            self._take()
+            at, pace = self._find(digest)
+            changed = change(pace)
+            if changed is not pace:
+                os.pwrite(self._file, _packed(digest, changed), at)
+            return changed
+        finally:
+            if self._file >= 0:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    @staticmethod
-    def _find(file: int, digest: bytes) -> tuple[int, Pace]:
-        """Return where a key's record is or may be written, and what stands there."""
-        first = int.from_bytes(digest[:4], "little") % _SLOTS
-        for step in range(_SLOTS):
-            at = (first + step) % _SLOTS * _RECORD.size
-            record = os.pread(file, _RECORD.size, at)
+    def _take(self) -> None:
+        """Lock the file, opened before where it was not, or where somebody removed it."""
+        while True:
+            fresh = self._file < 0
+            if fresh:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._file = os.open(self.path, flags, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            if os.fstat(self._file).st_nlink:
+                break
+            os.close(self._file)
+            self._file = -1
+        if fresh and os.pread(self._file, len(_HEAD), 0) != _HEAD:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, _HEAD, 0)
+
+    def _find(self, digest: bytes) -> tuple[int, Pace]:
+        """Return where a key's record is or may be written, and what stands there.
+
+        A key without a record takes the first place that is empty, else the one whose slots
+        have been over for the longest: sandboxes come and go, each at an address of its own.
+        """
+        first = len(_HEAD) + int.from_bytes(digest[:4], "little") % _PLACES * _RECORD.size
+        read = os.pread(self._file, _TRIED * _RECORD.size, first)
+        idle: list[tuple[float, int]] = []
+        for offset in range(0, _TRIED * _RECORD.size, _RECORD.size):
+            record = read[offset : offset + _RECORD.size]
             if len(record) < _RECORD.size or record[:16] == bytes(16):
-                return at, Pace()
+                return first + offset, Pace()
             if record[:16] == digest:
-                return at, _unpacked(record)
-        return first * _RECORD.size, Pace()
+                return first + offset, _unpacked(record)
+            pace = _unpacked(record)
+            until = max(pace.next_free, pace.open_until)
+            idle.append((until if math.isfinite(until) else -math.inf, offset))
+        return first + min(idle)[1], Pace()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: neither the lock nor the open file may be its parent's.
+
+        Closing does not unlock what the parent holds; keeping it open would keep the lock
+        of a parent that is killed.
+        """
+        self._lock = threading.Lock()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+_forkable: weakref.WeakSet[MemoryStore | SharedStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in list(_forkable):
+        store.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _warn_alone(problem: object) -> None:
+    warnings.warn(
+        f"The venue's limits are kept to by this process alone: {problem}."
+        " Other notebooks of yours do not know what it asks.",
+        CdcxWarning,
+        stacklevel=2,
+    )
 
 
 def _packed(digest: bytes, pace: Pace) -> bytes:
@@ -156,12 +238,14 @@ def runtime_folder() -> Path:
 
 def shared_store() -> Store:
     """Return the store of this person; one of this process where no file can be shared."""
-    if not SHARES:
-        return MemoryStore()
-    try:
-        return SharedStore(runtime_folder() / "pace")
-    except OSError:
-        return MemoryStore()
+    problem: object = "this system has no file locks that can be used"
+    if SHARES:
+        try:
+            return SharedStore(runtime_folder() / "pace")
+        except OSError as refused:
+            problem = refused
+    _warn_alone(problem)
+    return MemoryStore()
 
 
 class Pacer:
@@ -204,7 +288,7 @@ class Pacer:
         scope
             The key's fingerprint, "" where the address is counted.
         deadline_s
-            The longest wait.
+            The longest wait; five minutes at most.
 
         Raises
         ------
@@ -213,60 +297,77 @@ class Pacer:
         """
         limit = self._limits[bucket]
         key = self._key(bucket, scope)
-        ends = self._clock.monotonic() + deadline_s
+        ends = self._clock.monotonic() + min(deadline_s, _LONGEST_S)
         while True:
             slot = self._reserve(key, limit, ends)
-            self._clock.sleep(slot - self._clock.monotonic())
+            self._sleep_until(slot)
             if self._clock.monotonic() <= slot + LATE_S:
                 return
 
-    def _reserve(self, key: str, limit: Limit, ends: float) -> float:
-        now = self._clock.monotonic()
-        taken = [0.0]
+    def _sleep_until(self, slot: float) -> None:
+        far_s = slot - self._clock.monotonic() - _CLOSE_S
+        if far_s > 0:
+            self._clock.sleep(far_s)
+        self._clock.sleep(slot - self._clock.monotonic())
 
-        def take(pace: Pace) -> Pace:
-            if not pace.waits_s(now) <= _STALE_S:  # not a number counts too
-                pace = Pace()
-            if max(pace.next_free, pace.open_until) > ends or pace.open_until > now:
-                taken[0] = -1.0
+    def _update(self, key: str, change: Callable[[Pace, float], Pace]) -> tuple[Pace, float]:
+        """Change a pace by what the time is once it is ours; what is not sound begins anew."""
+        at = 0.0
+
+        def changed(pace: Pace) -> Pace:
+            nonlocal at
+            at = self._clock.monotonic()
+            return change(pace if pace.is_sound(at) else Pace(), at)
+
+        return self._store.update(key, changed), at
+
+    def _reserve(self, key: str, limit: Limit, ends: float) -> float:
+        taken: float | None = None
+
+        def take(pace: Pace, now: float) -> Pace:
+            nonlocal taken
+            taken = None
+            if pace.next_free > ends or now > ends + LATE_S or pace.open_until > now:
                 return pace
-            taken[0], pace = reserve(pace, limit, now)
+            taken, pace = reserve(pace, limit, now)
             return pace
 
-        pace = self._store.update(key, take)
-        if taken[0] >= 0:
-            return taken[0]
+        pace, now = self._update(key, take)
+        if taken is not None:
+            return taken
         wait_s = pace.waits_s(now)
-        shut_out = pace.open_until > now
+        if pace.open_until > now:
+            why = "The venue refused several times, so nothing is sent for a while."
+        elif pace.factor > 1:
+            why = "The venue refused lately, so questions go out later and slower for a while."
+        else:
+            why = f"The venue allows {published(limit)}, and more is waiting already."
         raise RateLimited(
-            f"Not asked: the next turn of {limit.bucket} is in {wait_s:.0f} s.",
-            why="The venue refused several times, so nothing is sent for a while."
-            if shut_out
-            else f"The venue allows {published(limit)}, and more is waiting already.",
+            f"Not asked: the next turn of {limit.bucket} is in {wait_s:.3g} s.",
+            why=why,
             todo="Wait, or ask less often; use live() instead of polling.",
             retry_after=wait_s,
             sent="no",
         )
 
     def told(self, bucket: str, scope: str, status: int, headers: Mapping[str, str]) -> None:
-        """Learn from an answer."""
-        told = told_by(headers)
+        """Learn from an answer; the names of its headers are in lower case."""
+        told = told_by(headers, self._clock.now_ns() / 1e9)
         if told != Told():
             self._told[bucket] = told
-        if status not in {_TOO_MANY, _IM_A_TEAPOT}:
-            return
-        now = self._clock.monotonic()
-
-        def change(pace: Pace) -> Pace:
-            if status == _IM_A_TEAPOT:
-                return banned(pace, now)
-            return throttled(pace, now, told.retry_after_s)
-
-        self._store.update(self._key(bucket, scope), change)
+        # A firewall shuts out with a page for people; the venue's own 403 is about one key.
+        page = headers.get("content-type", "").startswith("text/html")
+        refused = {_TOO_MANY: throttled, _IM_A_TEAPOT: banned} | (
+            {_FORBIDDEN: banned} if page else {}
+        )
+        if status in refused:
+            self._update(
+                self._key(bucket, scope),
+                lambda pace, now: refused[status](pace, now, told.retry_after_s),
+            )
 
     def rows(self) -> Columns:
         """Return where every bucket stands: the columns of `limits`."""
-        now = self._clock.monotonic()
         columns: Columns = {
             name: []
             for name in (
@@ -275,7 +376,7 @@ class Pacer:
         }  # fmt: skip
         for bucket, limit in self._limits.items():
             scope = self._scopes.get(bucket, "")
-            pace = self._store.update(self._key(bucket, scope), lambda pace: pace)
+            pace, now = self._update(self._key(bucket, scope), lambda pace, _: pace)
             counted = pace.window_start <= now < pace.window_start + limit.window_s
             told = self._told.get(bucket, Told())
             row = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdcx_pandas.engines.offset import OffsetEstimate
+from cdcx_pandas.engines.offset import KEPT, OffsetEstimate, read_http_date
 
 NOW = 1_790_000_000.0
 
@@ -84,6 +85,55 @@ def test_a_date_that_cannot_be_read_teaches_nothing(date: str) -> None:
     estimate = OffsetEstimate()
     estimate.add_http_date(date, sent_s=NOW, received_s=NOW)
     assert not estimate.known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:37 -0000",
+    ],
+)
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="time zones are set otherwise here")
+def test_every_form_of_a_date_means_utc(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the forms without a zone, wherever the machine stands."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        found = read_http_date(text)
+    time.tzset()
+    assert found == 784_111_777.0
+
+
+@given(st.text())
+def test_no_date_ever_raises(text: str) -> None:
+    """A header can hold anything."""
+    found = read_http_date(text)
+    assert found is None or isinstance(found, float)
+
+
+def test_threads_may_share_an_estimate() -> None:
+    """Bounds are replaced, not changed: whoever reads meanwhile reads whole ones."""
+    estimate = OffsetEstimate()
+    ask(estimate, 5.0, NOW, 0.05, 0.05)
+    before = estimate._bounds
+    kept = list(before)
+    ask(estimate, 5.0, NOW + 2.5, 0.05, 0.05)
+    assert list(before) == kept
+    assert len(estimate._bounds) == 2
+    for i in range(40):
+        ask(estimate, 5.0, NOW + 3 * i, 0.05, 0.05)
+    assert len(estimate._bounds) == KEPT
+
+
+def test_time_that_runs_faster_is_measured_on_its_own_scale() -> None:
+    """For a venue at speed 60, sent and received are times of its scaled clock."""
+    estimate = OffsetEstimate()
+    for i in range(20):
+        ask(estimate, 0.0, NOW + i * 60 * 1.37, 60 * 0.002, 60 * 0.002)
+    assert estimate.lower_s <= 0 <= estimate.upper_s
+    assert estimate.offset_s == 0.0
 
 
 def test_millisecond_stamps_narrow_it_further() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -27,19 +29,24 @@ def parsed(text: str | bytes) -> Any:
 
 
 def differences(
-    recorded: Any, written: Any, unmodelled: Iterable[str], where: str = ""
+    recorded: Any,
+    written: Any,
+    unmodelled: Mapping[str, AbstractSet[str]] | None = None,
+    where: str = "",
 ) -> list[str]:
-    """Tell where two JSON values differ; numbers, also in texts, compare as decimals."""
-    skip = set(unmodelled)
+    """Tell where two JSON values differ; numbers, also in texts, compare as decimals.
+
+    `unmodelled` names keys to leave out, by the path of the object they stand in (without
+    positions in lists: ``.data.resultList``).
+    """
+    skip = (unmodelled or {}).get(re.sub(r"\[\d+\]", "", where), frozenset())
     if isinstance(recorded, dict) and isinstance(written, dict):
         found = []
-        for key in recorded.keys() | written.keys():
-            if key in skip:
-                continue
+        for key in (recorded.keys() | written.keys()) - skip:
             if key not in recorded or key not in written:
                 found.append(f"{where}.{key}: only {'recorded' if key in recorded else 'written'}")
             else:
-                found += differences(recorded[key], written[key], skip, f"{where}.{key}")
+                found += differences(recorded[key], written[key], unmodelled, f"{where}.{key}")
         return found
     if isinstance(recorded, list) and isinstance(written, list):
         if len(recorded) != len(written):
@@ -48,7 +55,7 @@ def differences(
         return [
             line
             for at, (a, b) in enumerate(pairs)
-            for line in differences(a, b, skip, f"{where}[{at}]")
+            for line in differences(a, b, unmodelled, f"{where}[{at}]")
         ]
     same_kind = isinstance(recorded, str) == isinstance(written, str)
     if same_kind and _number(recorded) is not None and _number(recorded) == _number(written):

@@ -25,7 +25,7 @@ from cdcx_pandas.channels import (
 from cdcx_pandas.credentials import Credentials
 from cdcx_pandas.dialects import DIALECTS
 from cdcx_pandas.dialects.base import Dialect
-from cdcx_pandas.dialects.v1 import V1, codes, rest
+from cdcx_pandas.dialects.v1 import V1, answers, codes
 from cdcx_pandas.messages import HttpResponse
 from cdcx_pandas.tables import DEPTH, KLINES, TICKERS, TRADES, Answer
 from tests.laws import strategies as make
@@ -187,7 +187,7 @@ def test_the_fast_path_says_what_the_liberal_reader_says(data: st.DataObject) ->
     question = data.draw(st.sampled_from([op.GetKlines("btcusdt", "1min"), op.GetTrades("x1")]))
     answer = data.draw(make.answers(question))
     body = V1().encode_response(question, answer).body
-    fast = rest._fast(question, body)
+    fast = answers._fast(question, body)
     assert fast is not None
     envelope = json.loads(body)
     envelope["extra"] = None
@@ -195,7 +195,7 @@ def test_the_fast_path_says_what_the_liberal_reader_says(data: st.DataObject) ->
     rows[0] = [*rows[0], 1.0] if isinstance(rows[0], list) else rows[0] | {"price": str(
         rows[0]["price"])}  # fmt: skip
     other = json.dumps(envelope).encode()
-    assert rest._fast(question, other) is None
+    assert answers._fast(question, other) is None
     liberal = V1().decode_response(question, HttpResponse(200, other))
     assert liberal.columns == fast
 
@@ -223,7 +223,7 @@ def test_every_code_in_every_form_is_its_exception(code: str, form: str) -> None
         return
     assert type(caught.value) is codes.CODES[code]
     assert caught.value.code == code
-    assert codes.MEANINGS[code] in str(caught.value)
+    assert codes.TABLE[code].meaning in str(caught.value)
     assert "余额不足" in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from cdcx_pandas.dialects.v1 import codes, rest, stream, wire
+from cdcx_pandas.dialects.v1 import answers, codes, rest, stream, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,12 +91,12 @@ class V1:
     def encode_response(
         self, operation: Operation[Any] | None, answer: object | CdcxError
     ) -> HttpResponse:
-        return rest.encode_response(operation, answer, self)
+        return answers.encode_response(operation, answer, self)
 
     def decode_response(
         self, operation: Operation[A], response: HttpResponse, *, exact: bool = False
     ) -> A:
-        return cast("A", rest.decode_response(operation, response, exact=exact))
+        return cast("A", answers.decode_response(operation, response, exact=exact))
 
     def encode_frame(self, message: Message) -> str | bytes:
         return stream.encode_frame(message, cuts_times=self.cuts_times)

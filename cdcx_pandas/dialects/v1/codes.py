@@ -1,4 +1,4 @@
-"""V1's error codes and the exception each becomes.
+"""V1's error codes: the exception each becomes, and the code each exception is written as.
 
 The codes are those of the white-label platform the exchange was founded on; 100004, 100005
 and 22 were seen on the exchange itself. Texts can be in any language: never match on them.
@@ -6,130 +6,111 @@ and 22 were seen on the exchange itself. Texts can be in any language: never mat
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cdcx_pandas import errors as e
 
-CODES: dict[str, type[e.CdcxError]] = {
-    "1": e.ServerError,
-    "2": e.BadRequest,
-    "3": e.AuthError,
-    "4": e.InsufficientFunds,
-    "5": e.PriceOutOfBand,
-    "6": e.BelowMinimum,
-    "7": e.AboveMaximum,
-    "8": e.CancelRefused,
-    "9": e.TradingSuspended,
-    "13": e.ServerError,
-    "19": e.InsufficientFunds,
-    "22": e.OrderNotFound,
-    "23": e.BadRequest,
-    "24": e.BadRequest,
-    "25": e.PrecisionTooHigh,
-    "31": e.BelowMinimum,
-    "32": e.PriceOutOfBand,
-    "33": e.AboveMaximum,
-    "34": e.RateLimited,
-    "10034": e.InsufficientFunds,
-    "10062": e.PrecisionTooHigh,
-    "10063": e.BelowMinimum,
-    "10069": e.OrderRejected,
-    "101117": e.OrderRejected,
-    "100001": e.ServerError,
-    "100002": e.Maintenance,
-    "100004": e.BadRequest,
-    "100005": e.AuthError,
-    "100007": e.PermissionDenied,
-    "101999": e.TradingSuspended,
-    "110002": e.BadRequest,
-    "110003": e.PermissionDenied,
-    "110004": e.PermissionDenied,
-    "110005": e.InsufficientFunds,
-    "110020": e.AuthError,
-    "110023": e.BadRequest,
-    "110024": e.BadRequest,
-    "110025": e.PermissionDenied,
-    "110032": e.PermissionDenied,
-    "110033": e.ServerError,
-    "110034": e.ServerError,
-    "-100": e.NotFound,
-    "-1000": e.Maintenance,
+
+class Code(NamedTuple):
+    """What an error code becomes, what it means in our words, and the platform's own words."""
+
+    kind: type[e.CdcxError]
+    meaning: str
+    words: str = ""
+
+
+TABLE: dict[str, Code] = {
+    "1": Code(e.ServerError, "system error"),
+    "2": Code(e.BadRequest, "bad parameter"),
+    "3": Code(e.AuthError, "not logged in"),
+    "4": Code(e.InsufficientFunds, "insufficient balance"),
+    "5": Code(
+        e.PriceOutOfBand,
+        "order rejected for its price or precision",
+        "Price fluctuates more than1000.0%",
+    ),
+    "6": Code(e.BelowMinimum, "volume below the minimum"),
+    "7": Code(e.AboveMaximum, "volume above the maximum"),
+    "8": Code(e.CancelRefused, "cancel failed", "Order cancellation failed"),
+    "9": Code(e.TradingSuspended, "trading frozen"),
+    "13": Code(e.ServerError, "internal error, contact support"),
+    "19": Code(
+        e.InsufficientFunds,
+        "available balance insufficient",
+        "Available balance is insufficient",
+    ),
+    "22": Code(e.OrderNotFound, "order does not exist", "not exist order"),
+    "23": Code(e.BadRequest, "the volume is missing"),
+    "24": Code(e.BadRequest, "the price is missing"),
+    "25": Code(e.PrecisionTooHigh, "price or volume has too many decimals"),
+    "31": Code(e.BelowMinimum, "price or amount below the minimum"),
+    "32": Code(e.PriceOutOfBand, "price outside the daily band"),
+    "33": Code(e.AboveMaximum, "volume above the maximum"),
+    "34": Code(e.RateLimited, "too many orders"),
+    "10034": Code(e.InsufficientFunds, "insufficient balance"),
+    "10062": Code(e.PrecisionTooHigh, "too many decimals"),
+    "10063": Code(e.BelowMinimum, "volume below the minimum"),
+    "10069": Code(e.OrderRejected, "market orders not allowed for the pair"),
+    "101117": Code(e.OrderRejected, "market orders not allowed for the pair"),
+    "100001": Code(e.ServerError, "system abnormal"),
+    "100002": Code(e.Maintenance, "system upgrade"),
+    "100004": Code(e.BadRequest, "request parameter illegal"),
+    "100005": Code(e.AuthError, "signature wrong", "request sign illegal"),
+    "100007": Code(e.PermissionDenied, "internet address not allowed"),
+    "101999": Code(e.TradingSuspended, "pair not open"),
+    "110002": Code(e.BadRequest, "unknown coin code"),
+    "110003": Code(e.PermissionDenied, "fund password wrong"),
+    "110004": Code(e.PermissionDenied, "withdrawal frozen"),
+    "110005": Code(e.InsufficientFunds, "available balance insufficient"),
+    "110020": Code(e.AuthError, "user unknown"),
+    "110023": Code(e.BadRequest, "phone registered"),
+    "110024": Code(e.BadRequest, "email registered"),
+    "110025": Code(e.PermissionDenied, "account locked by the back office"),
+    "110032": Code(e.PermissionDenied, "no permission for this operation"),
+    "110033": Code(e.ServerError, "deposit failed"),
+    "110034": Code(e.ServerError, "withdrawal failed"),
+    "-100": Code(
+        e.NotFound,
+        "path does not exist, or wrong method",
+        "Your request path is not exist or you can try method GET/POST.",
+    ),
+    "-1000": Code(e.Maintenance, "maintenance", "System maintenance!"),
 }
 
-MEANINGS = {
-    "1": "system error",
-    "2": "bad parameter",
-    "3": "not logged in",
-    "4": "insufficient balance",
-    "5": "order rejected for its price or precision",
-    "6": "volume below the minimum",
-    "7": "volume above the maximum",
-    "8": "cancel failed",
-    "9": "trading frozen",
-    "13": "internal error, contact support",
-    "19": "available balance insufficient",
-    "22": "order does not exist",
-    "23": "the volume is missing",
-    "24": "the price is missing",
-    "25": "price or volume has too many decimals",
-    "31": "price or amount below the minimum",
-    "32": "price outside the daily band",
-    "33": "volume above the maximum",
-    "34": "too many orders",
-    "10034": "insufficient balance",
-    "10062": "too many decimals",
-    "10063": "volume below the minimum",
-    "10069": "market orders not allowed for the pair",
-    "101117": "market orders not allowed for the pair",
-    "100001": "system abnormal",
-    "100002": "system upgrade",
-    "100004": "request parameter illegal",
-    "100005": "signature wrong",
-    "100007": "internet address not allowed",
-    "101999": "pair not open",
-    "110002": "unknown coin code",
-    "110003": "fund password wrong",
-    "110004": "withdrawal frozen",
-    "110005": "available balance insufficient",
-    "110020": "user unknown",
-    "110023": "phone registered",
-    "110024": "email registered",
-    "110025": "account locked by the back office",
-    "110032": "no permission for this operation",
-    "110033": "deposit failed",
-    "110034": "withdrawal failed",
-    "-100": "path does not exist, or wrong method",
-    "-1000": "maintenance",
-}
-"""What each code means, in our words."""
+CODES: dict[str, type[e.CdcxError]] = {code: row.kind for code, row in TABLE.items()}
 
 WRITTEN: dict[type[e.CdcxError], tuple[str, str]] = {
-    e.InsufficientFunds: ("19", "Available balance is insufficient"),
-    e.PriceOutOfBand: ("5", "Price fluctuates more than1000.0%"),
-    e.BelowMinimum: ("6", "Less than the minimum volume"),
-    e.AboveMaximum: ("7", "More than the maximum volume"),
+    e.InsufficientFunds: ("19", ""),
+    e.PriceOutOfBand: ("5", ""),
     e.PrecisionTooHigh: ("5", "Precision of price or volume is too high"),
-    e.CancelRefused: ("8", "Order cancellation failed"),
-    e.TradingSuspended: ("9", "Trading is frozen"),
-    e.OrderNotFound: ("22", "not exist order"),
-    e.PermissionDenied: ("110032", "no permission for this operation"),
-    e.Maintenance: ("100002", "System upgrade"),
-    e.ServerError: ("100001", "System abnormal"),
-    e.AuthError: ("100005", "request sign illegal"),
-    e.NotFound: ("-100", "Your request path is not exist or you can try method GET/POST."),
     e.OrderRejected: ("5", "Order rejected"),
-    e.BadRequest: ("100004", "request parameter illegal"),
+    e.BelowMinimum: ("6", ""),
+    e.AboveMaximum: ("7", ""),
+    e.CancelRefused: ("8", ""),
+    e.TradingSuspended: ("9", ""),
+    e.OrderNotFound: ("22", ""),
+    e.NotFound: ("-100", ""),
+    e.PermissionDenied: ("110032", ""),
+    e.Maintenance: ("100002", ""),
+    e.ServerError: ("100001", ""),
+    e.AuthError: ("100005", ""),
+    e.BadRequest: ("100004", ""),
 }
-"""What the server writes for our exceptions; the first base that is listed counts.
+"""Code and, where they are not the code's own, words that the server writes for an exception.
 
-An error that carries a code of its own is written with that one.
+The first base that is listed counts. Code 5 says "price or precision" and no more, so a
+client reads whatever is written so as the likeliest: a price out of band.
 """
 
 
 def written_as(error: e.CdcxError) -> tuple[str, str]:
-    """Return code and message for an error, as the server writes them."""
-    if error.code in CODES:
-        texts = dict(WRITTEN.values())
-        return error.code, texts.get(error.code, MEANINGS[error.code])
-    for kind in type(error).__mro__:
-        if kind in WRITTEN:
-            return WRITTEN[kind]
-    return WRITTEN[e.ServerError]
+    """Return code and message of an error, as the server writes them.
+
+    One that carries a code of V1's own is written with that.
+    """
+    code, words = error.code, ""
+    if code is None or code not in TABLE:
+        kinds = (kind for kind in type(error).__mro__ if kind in WRITTEN)
+        code, words = WRITTEN[next(kinds, e.ServerError)]
+    row = TABLE[code]
+    return code, words or row.words or row.meaning

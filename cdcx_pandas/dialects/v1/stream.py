@@ -23,7 +23,7 @@ from cdcx_pandas.channels import (
     TradeChannel,
 )
 from cdcx_pandas.dialects import reading as r
-from cdcx_pandas.dialects.v1 import wire
+from cdcx_pandas.dialects.v1 import market, wire
 from cdcx_pandas.tables import DEPTH, KLINES, NS_PER_S, TICKERS, TRADES, Answer
 
 COMPRESSED_CAP = 1 << 20
@@ -32,8 +32,9 @@ RATIO_CAP = 200
 """Above 1 MiB of text: a frame that inflates further is a bomb, not a market."""
 
 BOOK_LEVELS = 150
+_SYMBOL = re.compile(wire.SYMBOL, re.ASCII)
 _NAME = re.compile(
-    r"market_(?P<symbol>[a-z0-9]{2,20})_"
+    rf"market_(?P<symbol>{wire.SYMBOL})_"
     r"(ticker|kline_(?P<period>[0-9a-z]+)|(?P<trades>trade_ticker)|depth_step(?P<step>[0-2]))\Z",
     re.ASCII,
 )
@@ -47,7 +48,16 @@ _STREAM_WORDS = {word: period for period, word in wire.STREAM_PERIODS.items()} |
 
 
 def write_channel(channel: Channel) -> str:
-    """Return a channel's name on the wire."""
+    """Return a channel's name on the wire; `BadRequest` for one that V1 cannot have."""
+    if isinstance(channel, TickersChannel):
+        return "review"
+    if not _SYMBOL.fullmatch(channel.symbol):
+        raise e.BadRequest(
+            f"symbol: {r.excerpt(channel.symbol)!r} is not of the form V1 takes.",
+            why="It takes base then quote in lower case, without a separator.",
+            todo='Write it like "btcusdt".',
+            sent="no",
+        )
     match channel:
         case TickerChannel(symbol):
             return f"market_{symbol}_ticker"
@@ -55,17 +65,12 @@ def write_channel(channel: Channel) -> str:
             return f"market_{symbol}_trade_ticker"
         case KlineChannel(symbol, period):
             if period not in wire.STREAM_PERIODS:
-                raise e.BadPeriod(
-                    f"V1 has no period {period!r}.",
-                    why=f"It has {', '.join(wire.PERIODS)}.",
-                    todo="Take a finer one and make it with df.cdcx.resample.",
-                    allowed=wire.PERIODS,
-                )
+                raise wire.bad_period(period)
             return f"market_{symbol}_kline_{wire.STREAM_PERIODS[period]}"
         case DepthChannel(symbol, step):
+            if step not in wire.STEPS:
+                raise wire.bad_step(step)
             return f"market_{symbol}_depth_step{step}"
-        case TickersChannel():
-            return "review"
 
 
 def read_channel(name: str, params: dict[str, Any] | None = None) -> Channel | None:
@@ -87,8 +92,9 @@ def read_channel(name: str, params: dict[str, Any] | None = None) -> Channel | N
 
 
 def _levels(params: dict[str, Any]) -> int | None:
-    asked = [params[key] for key in ("asks", "bids", "buys") if isinstance(params.get(key), int)]
-    return max(0, min(max(asked), BOOK_LEVELS)) if asked else None
+    asked = [r.whole(params.get(key)) for key in ("asks", "bids", "buys")]
+    told = [levels for levels in asked if levels is not None]
+    return max(0, min(max(told), BOOK_LEVELS)) if told else None
 
 
 # ------------------------------------------------------------------------------------ writing
@@ -180,14 +186,14 @@ def _reply(message: m.Reply) -> dict[str, Any]:
     match message.channel:
         case TickersChannel():
             frame["data"] = {
-                row["symbol"]: wire.write_stream_ticker(row) for row in r.rows_of(columns)
+                row["symbol"]: market.write_stream_ticker(row) for row in r.rows_of(columns)
             }
             frame["tick"] = None
         case TradeChannel():
-            frame["data"] = wire.write_stream_trades(columns)
+            frame["data"] = market.write_stream_trades(columns)
             frame["top"] = len(frame["data"])
         case KlineChannel():
-            frame["data"] = wire.write_stream_klines(columns, push=False)
+            frame["data"] = market.write_stream_klines(columns, push=False)
         case _:
             raise e.Unsupported(f"V1 has no reply about {message.channel}.")
     return frame | {"ts": r.millis(message.time), "status": "ok"}
@@ -199,17 +205,17 @@ def _push(message: m.Update) -> dict[str, Any]:
     tick: dict[str, Any]
     match message.channel:
         case TickerChannel():
-            tick = wire.write_stream_ticker(r.rows_of(columns)[0])
+            tick = market.write_stream_ticker(r.rows_of(columns)[0])
         case KlineChannel():
-            tick = wire.write_stream_klines(columns, push=True)[0]
+            tick = market.write_stream_klines(columns, push=True)[0]
         case TradeChannel():
-            tick = {"data": wire.write_stream_trades(columns), "ts": ts}
+            tick = {"data": market.write_stream_trades(columns), "ts": ts}
         case DepthChannel() if message.mode == "delta":
             name = write_channel(message.channel)
             return {"channel": name, "ts": r.millis(message.time),
-                    "tick": wire.write_level(columns, 0)}  # fmt: skip
+                    "tick": market.write_level(columns, 0)}  # fmt: skip
         case DepthChannel():
-            tick = wire.write_book(columns, bids="buys")
+            tick = market.write_book(columns, bids="buys")
         case TickersChannel():
             raise e.Unsupported("V1 has no push of all tickers: ask with a request.")
     name = write_channel(message.channel)
@@ -228,10 +234,10 @@ def decode_frame(frame: str | bytes, *, exact: bool = False) -> m.Message:
     problem = ""
     try:
         return _read(parsed, exact=exact) or m.Unknown(_as_text(plain))
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        if isinstance(error, e.CdcxError):
-            raise
-        problem = f"{type(error).__name__}: {error}"
+    except e.CdcxError:
+        raise
+    except r.UNREADABLE as error:
+        problem = r.told(error)
     raise r.unreadable(problem, r.excerpt(plain))
 
 
@@ -270,7 +276,11 @@ def unpack(frame: bytes) -> bytes:
 
 
 def _bad_frame(problem: str) -> e.ProtocolError:
-    return e.ProtocolError("A frame of the stream cannot be read.", why=f"V1: {problem}.")
+    return e.ProtocolError(
+        "A frame of the stream cannot be read.",
+        why=f"V1: {problem}.",
+        todo="Connect again; if it stays, something between here and the venue damages frames.",
+    )
 
 
 def _as_text(plain: bytes | str) -> str:
@@ -279,14 +289,15 @@ def _as_text(plain: bytes | str) -> str:
 
 def _read(frame: dict[str, Any], *, exact: bool) -> m.Message | None:
     if "ping" in frame:
-        return m.Heartbeat(int(frame["ping"]))
+        return m.Heartbeat(_echoed(frame["ping"]))
     if "pong" in frame:
-        return m.HeartbeatReply(int(frame["pong"]))
+        return m.HeartbeatReply(_echoed(frame["pong"]))
     if "event" in frame:
         return _read_client(str(frame["event"]), frame.get("params") or {})
     ref = r.text(frame.get("cb_id"))
-    if frame.get("status", "ok") != "ok":
-        return m.Refused(r.excerpt(str(frame.get("msg") or frame["status"])), ref)
+    status = frame.get("status")
+    if status is not None and status != "ok":
+        return m.Refused(r.excerpt(str(frame.get("msg") or status)), ref)
     channel = read_channel(str(frame.get("channel", "")), frame)
     if channel is None:
         return None
@@ -299,6 +310,13 @@ def _read(frame: dict[str, Any], *, exact: bool) -> m.Message | None:
     if frame.get("tick") is not None:
         return _read_push(channel, frame["tick"], time, exact=exact)
     return None
+
+
+def _echoed(value: Any) -> int:
+    """Read what must come back unchanged; no unit and no size is known of it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{r.shown(value)} is no whole number")
+    return value
 
 
 def _read_client(event: str, params: dict[str, Any]) -> m.Message | None:
@@ -336,35 +354,35 @@ def _read_client(event: str, params: dict[str, Any]) -> m.Message | None:
 def _read_reply(
     channel: Channel, frame: dict[str, Any], time: int | None, *, exact: bool
 ) -> Answer:
-    data = frame.get("data")
+    data = frame["data"]
     match channel:
         case TickersChannel():
-            return Answer(TICKERS, wire.read_review(data or {}, time, exact=exact))
+            return Answer(TICKERS, market.read_review(data, time, exact=exact))
         case TradeChannel():
-            return Answer(TRADES, wire.read_stream_trades(data or [], exact=exact))
+            return Answer(TRADES, market.read_stream_trades(data, exact=exact))
         case KlineChannel():
-            return Answer(KLINES, wire.read_stream_klines(data or [], exact=exact))
+            return Answer(KLINES, market.read_stream_klines(data, exact=exact))
         case _:
-            raise r.unreadable("a reply about a channel that is only pushed", frame)
+            raise ValueError("a reply about a channel that is only pushed")
 
 
 def _read_push(channel: Channel, tick: Any, time: int | None, *, exact: bool) -> m.Update:
     match channel:
         case TickerChannel(symbol):
-            columns = wire.read_stream_ticker(tick, symbol, time, exact=exact)
+            columns = market.read_stream_ticker(tick, symbol, time, exact=exact)
             return m.Update(channel, Answer(TICKERS, columns), time=time)
         case TradeChannel():
-            columns = wire.read_stream_trades(tick["data"], exact=exact)
+            columns = market.read_stream_trades(tick["data"], exact=exact)
             return m.Update(channel, Answer(TRADES, columns), "delta", time)
         case KlineChannel():
-            columns = wire.read_stream_klines([tick], exact=exact)
+            columns = market.read_stream_klines([tick], exact=exact)
             return m.Update(channel, Answer(KLINES, columns), time=time)
         case DepthChannel() if "side" in tick:
-            columns = wire.read_level(tick, exact=exact)
+            columns = market.read_level(tick, exact=exact)
             return m.Update(channel, Answer(DEPTH, columns), "delta", time)
         case DepthChannel():
             bids = tick["buys"] if "buys" in tick else tick["bids"]
-            columns = wire.read_book(tick["asks"], bids, exact=exact)
+            columns = market.read_book(tick["asks"], bids, exact=exact)
             return m.Update(channel, Answer(DEPTH, columns), time=time)
         case _:
-            raise r.unreadable("a push about a channel that is only asked", tick)
+            raise ValueError("a push about a channel that is only asked")
