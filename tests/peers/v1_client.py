@@ -81,6 +81,7 @@ class V1Stream:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+        self.socket.shutdown()  # `close` leaves a socket open that has seen a closing frame
 
     def send(self, event: str, channel: str, **params: Any) -> None:
         """Send one message."""
