@@ -6,9 +6,23 @@ A channel says what is meant; its name on a wire is a dialect's business.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from cdcx_pandas.tables import DEPTH, KLINES, TICKERS, TRADES, Table
+from cdcx_pandas.tables import (
+    ACCOUNT,
+    DEPTH,
+    FILLS,
+    KLINES,
+    ORDERS,
+    POSITIONS,
+    TICKERS,
+    TRADES,
+    VALUATIONS,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from cdcx_pandas.tables import ValuationKind
 
 
 @dataclass(frozen=True)
@@ -53,4 +67,48 @@ class DepthChannel:
     table: ClassVar[Table] = DEPTH
 
 
-Channel = TickerChannel | TickersChannel | KlineChannel | TradeChannel | DepthChannel
+@dataclass(frozen=True)
+class ValuationChannel:
+    """The venue's own price of an instrument: its index, its mark, or a funding rate."""
+
+    symbol: str
+    kind: ValuationKind
+    table: ClassVar[Table] = VALUATIONS
+
+
+@dataclass(frozen=True)
+class OrderChannel:
+    """The account's orders on one market, or on all."""
+
+    symbol: str | None = None
+    table: ClassVar[Table] = ORDERS
+
+
+@dataclass(frozen=True)
+class FillChannel:
+    """The account's own trades on one market, or on all."""
+
+    symbol: str | None = None
+    table: ClassVar[Table] = FILLS
+
+
+@dataclass(frozen=True)
+class BalanceChannel:
+    """The account's balances."""
+
+    table: ClassVar[Table] = ACCOUNT
+
+
+@dataclass(frozen=True)
+class PositionChannel:
+    """The account's open positions."""
+
+    table: ClassVar[Table] = POSITIONS
+
+
+MarketChannel = (
+    TickerChannel | TickersChannel | KlineChannel | TradeChannel | DepthChannel | ValuationChannel
+)
+UserChannel = OrderChannel | FillChannel | BalanceChannel | PositionChannel
+"""What only the owner of an account hears."""
+Channel = MarketChannel | UserChannel

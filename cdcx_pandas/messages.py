@@ -53,18 +53,33 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Subscribe:
-    """Client: tell me what happens on a channel. `ref` is a free text that may come back."""
+class Authenticate:
+    """Client: this is who I am. Made and verified by a dialect, which knows how to sign."""
 
-    channel: Channel
+    key: str = field(repr=False)
+    signature: str = field(repr=False)
+    time_ms: int = 0
     ref: str | None = None
 
 
 @dataclass(frozen=True)
-class Unsubscribe:
-    """Client: no more of this channel."""
+class Subscribe:
+    """Client: tell me what happens on these channels, as many as the dialect puts in a frame.
 
-    channel: Channel
+    `ref` is a free text that may come back. `changes` asks for books as a whole one and then
+    changes (True), or as whole ones (False); None leaves it to the server.
+    """
+
+    channels: tuple[Channel, ...]
+    ref: str | None = None
+    changes: bool | None = None
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """Client: no more of these channels."""
+
+    channels: tuple[Channel, ...]
     ref: str | None = None
 
 
@@ -77,10 +92,20 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Subscribed:
-    """Server: the subscription stands. Some servers never say so."""
+class Authenticated:
+    """Server: I know who you are."""
 
-    channel: Channel
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """Server: the subscription stands. Some servers never say so.
+
+    `channel` is None where the server names none: then it stands for the whole request `ref`.
+    """
+
+    channel: Channel | None
     ref: str | None = None
     time: int | None = None
 
@@ -101,12 +126,17 @@ class Update:
 
     `mode` is ``"snapshot"`` when the answer replaces what was known (a whole book, the bar as
     it stands now), ``"delta"`` when it changes it (levels of a book, amount 0 removes one).
+    `ref` is told where the news is the answer to a `Subscribe`. A chain of changes is whole when
+    each one's `previous` is the `sequence` before it; servers without such numbers tell none.
     """
 
     channel: Channel
     answer: Answer
     mode: Literal["snapshot", "delta"] = "snapshot"
     time: int | None = None
+    ref: str | None = None
+    sequence: int | None = None
+    previous: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +155,18 @@ class HeartbeatReply:
 
 @dataclass(frozen=True)
 class Refused:
-    """Server: no; the venue's own words."""
+    """Server: no; the venue's own words, and its code and the channel where told."""
 
     text: str
+    ref: str | None = None
+    code: str | None = None
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True)
+class Unsubscribed:
+    """Server: no more of these. `ref` tells which request."""
+
     ref: str | None = None
 
 
@@ -138,8 +177,8 @@ class Unknown:
     text: str
 
 
-ClientMessage = Subscribe | Unsubscribe | Request | HeartbeatReply
-ServerMessage = Subscribed | Reply | Update | Heartbeat | Refused
+ClientMessage = Authenticate | Subscribe | Unsubscribe | Request | HeartbeatReply
+ServerMessage = Authenticated | Subscribed | Unsubscribed | Reply | Update | Heartbeat | Refused
 Message = ClientMessage | ServerMessage | Unknown
 
 

@@ -17,13 +17,19 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 from cdcx_pandas.errors import FloatRefused
 from cdcx_pandas.tables import (
     ACCOUNT,
+    BALANCE_HISTORY,
     DEPTH,
+    FEES,
     FILLS,
+    FUNDING,
     KLINES,
     ORDERS,
+    POSITIONS,
     SYMBOLS,
     TICKERS,
     TRADES,
+    TRANSACTIONS,
+    VALUATIONS,
     Answer,
     Table,
 )
@@ -31,9 +37,14 @@ from cdcx_pandas.tables import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from cdcx_pandas.errors import CdcxError
+    from cdcx_pandas.tables import ValuationKind
+
 A_co = TypeVar("A_co", covariant=True)
 Side = Literal["buy", "sell"]
 OrderType = Literal["limit", "market"]
+TimeInForce = Literal["gtc", "ioc", "fok"]
+"""How long an order may wait: until cancelled, not at all, or not at all and only whole."""
 
 
 class Effect(Enum):
@@ -120,6 +131,29 @@ class GetDepth(Operation[Answer]):
 
 
 @dataclass(frozen=True)
+class GetFunding(Operation[Answer]):
+    """The settled funding rates of a perpetual in ``[start, end)``."""
+
+    symbol: str
+    start: int | None = None
+    end: int | None = None
+    limit: int | None = None
+    table: ClassVar[Table] = FUNDING
+
+
+@dataclass(frozen=True)
+class GetValuations(Operation[Answer]):
+    """The venue's own price of an instrument in ``[start, end)``; without bounds the newest."""
+
+    symbol: str
+    kind: ValuationKind
+    start: int | None = None
+    end: int | None = None
+    limit: int | None = None
+    table: ClassVar[Table] = VALUATIONS
+
+
+@dataclass(frozen=True)
 class GetAccount(Operation[Answer]):
     """The balances of the account."""
 
@@ -129,10 +163,14 @@ class GetAccount(Operation[Answer]):
 
 @dataclass(frozen=True)
 class GetOrder(Operation[Answer]):
-    """One order; its fills, where told, are the fact ``fills`` (columns of own trades)."""
+    """One order, by the venue's id or by the client's.
 
-    id: str
+    Its fills, where told, are the fact ``fills`` (columns of own trades).
+    """
+
+    id: str | None = None
     symbol: str | None = None
+    client_id: str | None = None
     effect: ClassVar[Effect] = Effect.PRIVATE_READ
     table: ClassVar[Table] = ORDERS
 
@@ -176,10 +214,74 @@ class GetMyTrades(Operation[Answer]):
 
 
 @dataclass(frozen=True)
+class GetPositions(Operation[Answer]):
+    """The open positions of the account, of one instrument or of all."""
+
+    symbol: str | None = None
+    effect: ClassVar[Effect] = Effect.PRIVATE_READ
+    table: ClassVar[Table] = POSITIONS
+
+
+@dataclass(frozen=True)
+class GetFees(Operation[Answer]):
+    """What trading one market costs this account."""
+
+    symbol: str
+    effect: ClassVar[Effect] = Effect.PRIVATE_READ
+    table: ClassVar[Table] = FEES
+
+
+@dataclass(frozen=True)
+class GetFeeTier(Operation[Answer]):
+    """What trading costs this account in general: a row ``spot`` and a row ``perp``."""
+
+    effect: ClassVar[Effect] = Effect.PRIVATE_READ
+    table: ClassVar[Table] = FEES
+
+
+@dataclass(frozen=True)
+class GetBalanceHistory(Operation[Answer]):
+    """The worth of the account by hour or by day, up to `end`."""
+
+    period: Literal["1hour", "1day"] = "1day"
+    end: int | None = None
+    limit: int | None = None
+    effect: ClassVar[Effect] = Effect.PRIVATE_READ
+    table: ClassVar[Table] = BALANCE_HISTORY
+
+
+@dataclass(frozen=True)
+class GetTransactions(Operation[Answer]):
+    """Everything that moved the balances in ``[start, end)``."""
+
+    symbol: str | None = None
+    start: int | None = None
+    end: int | None = None
+    limit: int | None = None
+    effect: ClassVar[Effect] = Effect.PRIVATE_READ
+    table: ClassVar[Table] = TRANSACTIONS
+
+
+def _refuse_floats(order: PlaceOrder | AmendOrder, *names: str) -> None:
+    """Refuse binary floats where money is meant."""
+    for name in names:
+        value = getattr(order, name)
+        if isinstance(value, float):
+            raise FloatRefused(
+                f"{name}: {value!r} is a float, and money is meant.",
+                why="A binary float cannot hold most decimal numbers.",
+                todo=f'Write a text, "{value!r}", or a Decimal.',
+                sent="no",
+            )
+
+
+@dataclass(frozen=True)
 class PlaceOrder(Operation[str]):
     """Place an order; the answer is the venue's id of it.
 
-    `amount` is base money, `spend` quote money (market buys); never both.
+    `amount` is base money, `spend` quote money (market buys); never both. `client_id` is the
+    name the client gives it, `time_in_force` and `post_only` (refused rather than met) how it
+    may wait; where a dialect has none of these it refuses to say them.
     """
 
     symbol: str
@@ -188,32 +290,71 @@ class PlaceOrder(Operation[str]):
     amount: Decimal | None = None
     spend: Decimal | None = None
     price: Decimal | None = None
+    client_id: str | None = None
+    time_in_force: TimeInForce | None = None
+    post_only: bool = False
     effect: ClassVar[Effect] = Effect.NEW_ORDER
 
     def __post_init__(self) -> None:
-        for name in ("amount", "spend", "price"):
-            value = getattr(self, name)
-            if isinstance(value, float):
-                raise FloatRefused(
-                    f"{name}: {value!r} is a float, and money is meant.",
-                    why="A binary float cannot hold most decimal numbers.",
-                    todo=f'Write a text, "{value!r}", or a Decimal.',
-                    sent="no",
-                )
+        _refuse_floats(self, "amount", "spend", "price")
+
+
+@dataclass(frozen=True)
+class AmendOrder(Operation[str]):
+    """Change amount and price of an open order, named by either id; the answer is its id.
+
+    `new_client_id` is the name the client gives the changed order.
+    """
+
+    amount: Decimal
+    price: Decimal
+    id: str | None = None
+    client_id: str | None = None
+    new_client_id: str | None = None
+    symbol: str | None = None
+    effect: ClassVar[Effect] = Effect.NEW_ORDER
+
+    def __post_init__(self) -> None:
+        _refuse_floats(self, "amount", "price")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one entry of a list: the order's id, or the error it got, or both."""
+
+    id: str | None = None
+    error: CdcxError | None = None
+
+
+@dataclass(frozen=True)
+class PlaceOrders(Operation[tuple[Done, ...]]):
+    """Place several orders at once; each stands or falls by itself."""
+
+    orders: tuple[PlaceOrder, ...]
+    effect: ClassVar[Effect] = Effect.NEW_ORDER
 
 
 @dataclass(frozen=True)
 class CancelOrder(Operation[None]):
     """Cancel one order; done means the venue took the wish, not that it happened."""
 
-    id: str
+    id: str | None = None
     symbol: str | None = None
+    client_id: str | None = None
     effect: ClassVar[Effect] = Effect.CANCEL
 
 
 @dataclass(frozen=True)
 class CancelAllOrders(Operation[None]):
-    """Cancel every open order of a market."""
+    """Cancel every open order of a market, or of all."""
 
     symbol: str | None = None
     effect: ClassVar[Effect] = Effect.CANCEL_ALL
+
+
+@dataclass(frozen=True)
+class CancelOrders(Operation[tuple[Done, ...]]):
+    """Cancel several orders at once."""
+
+    orders: tuple[CancelOrder, ...]
+    effect: ClassVar[Effect] = Effect.CANCEL

@@ -75,6 +75,9 @@ class Answer:
         return len(next(iter(self.columns.values()), []))
 
 
+ValuationKind = Literal["index", "mark", "funding", "estimated_funding"]
+"""What a venue computes of an instrument by itself."""
+
 SIDES = ("buy", "sell")
 ORDER_TYPES = (
     "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit", "other",
@@ -82,6 +85,7 @@ ORDER_TYPES = (
 STATUSES = (
     "init", "open", "partial", "filled", "canceling", "canceled", "rejected", "expired", "other",
 )  # fmt: skip
+ROLES = ("maker", "taker", "other")
 OPEN_STATUSES = frozenset({"init", "open", "partial", "canceling"})
 """The statuses of an order that can still trade."""
 
@@ -235,7 +239,74 @@ FILLS = Table(
         _number("cost", "money that changed hands", "quote"),
         _number("fee", "fee: positive when paid, negative for a rebate", "fee_coin"),
         _text("fee_coin", "the coin of the fee"),
-        Column("role", "category", "who was in the book first", words=("maker", "taker", "other")),
+        Column("role", "category", "who was in the book first", words=ROLES),
+    ),
+    ("id",),
+)
+
+POSITIONS = Table(
+    "positions",
+    "open positions in perpetuals and futures",
+    (_SYMBOL,),
+    (
+        _number("amount", "amount held: positive long, negative short", "base"),
+        _number("cost", "what it cost, signed as the amount", "quote"),
+        _number("pnl", "profit or loss that is not realized", "quote"),
+        _time("updated", "when the venue last changed it"),
+    ),
+    ("symbol",),
+)
+
+FEES = Table(
+    "fees",
+    "what trading costs this account",
+    (_SYMBOL,),
+    (
+        _number("maker", "fee of an order that waited in the book, as a fraction", "1"),
+        _number("taker", "fee of an order that met one in the book, as a fraction", "1"),
+    ),
+    ("symbol",),
+)
+
+FUNDING = Table(
+    "funding",
+    "what holders of a perpetual paid each other",
+    (_time("time", "when it was settled"),),
+    (_number("rate", "rate of the settlement, as a fraction: positive is paid by longs", "1"),),
+    ("time",),
+)
+
+VALUATIONS = Table(
+    "valuations",
+    "the venue's own price of an instrument: its index, its mark, or a rate",
+    (_time("time", "when it held"),),
+    (_number("value", "price, or rate as a fraction", "quote"),),
+    ("time",),
+)
+
+BALANCE_HISTORY = Table(
+    "balance_history",
+    "the worth of an account over time",
+    (_time("time", "when it was counted"),),
+    (_number("total", "cash balance", "USD"),),
+    ("time",),
+)
+
+TRANSACTIONS = Table(
+    "transactions",
+    "everything that moved the balances of an account",
+    (_time("time", "when it was booked"),),
+    (
+        _text("id", "the venue's id of the entry"),
+        _text("entry", "what kind of entry, in the venue's word"),
+        _text("symbol", "the market or coin it is about"),
+        _number("amount", "amount moved, signed", "base"),
+        _number("cost", "money moved, signed", "quote"),
+        _number("pnl", "profit or loss that it realized", "quote"),
+        _text("order_id", "the order it belongs to, where there is one"),
+        _text("trade_id", "the trade it belongs to, where there is one"),
+        _SIDE,
+        Column("role", "category", "who was in the book first", words=ROLES),
     ),
     ("id",),
 )
@@ -255,4 +326,7 @@ LIMITS = Table(
     ("bucket",),
 )
 
-TABLES = (SYMBOLS, TICKERS, KLINES, TRADES, DEPTH, ACCOUNT, ORDERS, FILLS, LIMITS)
+TABLES = (
+    SYMBOLS, TICKERS, KLINES, TRADES, DEPTH, FUNDING, VALUATIONS, ACCOUNT, ORDERS, FILLS,
+    POSITIONS, FEES, BALANCE_HISTORY, TRANSACTIONS, LIMITS,
+)  # fmt: skip

@@ -35,7 +35,10 @@ def test_operations_are_values() -> None:
 
 def test_effects_tell_reads_from_acts() -> None:
     """On V1 every signed call is a POST: only the effect tells what repeating would do."""
-    acts = {op.PlaceOrder, op.CancelOrder, op.CancelAllOrders}
+    acts = {
+        op.PlaceOrder, op.PlaceOrders, op.AmendOrder,
+        op.CancelOrder, op.CancelOrders, op.CancelAllOrders,
+    }  # fmt: skip
     for kind in op.Operation.__subclasses__():
         reads = kind.effect in {op.Effect.PUBLIC_READ, op.Effect.PRIVATE_READ}
         assert reads is (kind not in acts)

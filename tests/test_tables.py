@@ -22,6 +22,12 @@ PROMISED = {
     "orders": ("id", ("client_id symbol side type status price amount spend filled remaining"
                " average cost fee fee_coin created updated")),
     "my_trades": ("time", "id order_id symbol side price amount cost fee fee_coin role"),
+    "positions": ("symbol", "amount cost pnl updated"),
+    "fees": ("symbol", "maker taker"),
+    "funding": ("time", "rate"),
+    "valuations": ("time", "value"),
+    "balance_history": ("time", "total"),
+    "transactions": ("time", "id entry symbol amount cost pnl order_id trade_id side role"),
     "limits": ("bucket", "published used wait_s refused remaining_told reset_told"),
 }  # fmt: skip
 WORDS = {

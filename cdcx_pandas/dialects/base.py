@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
     from cdcx_pandas.credentials import Credentials, Secret
     from cdcx_pandas.errors import CdcxError
-    from cdcx_pandas.messages import Caller, HttpRequest, HttpResponse, Message
+    from cdcx_pandas.messages import (
+        Authenticate,
+        Caller,
+        HttpRequest,
+        HttpResponse,
+        Message,
+    )
     from cdcx_pandas.operations import Operation
+    from cdcx_pandas.tables import Columns
 
 A = TypeVar("A")
 
@@ -28,6 +35,8 @@ class Paging(Enum):
 
     NONE = "one page is all there is"
     BEFORE = "so many rows before a time; an empty page means there is nothing earlier"
+    WINDOW = "as BEFORE, and the beginning of the range is told too"
+    BACKWARD = "newest first, at most so many of a range: the rest is before the oldest of them"
     NUMBERED = "numbered pages, each telling how many rows there are in all"
 
 
@@ -57,6 +66,12 @@ class Endpoint:
     paging: Paging = Paging.NONE
     page_rows: int | None = None
     """The most rows one page can hold."""
+    window_s: float | None = None
+    """The longest range one question can have."""
+    newest_s: float | None = None
+    """The range that is asked for without a start; without, the newest page."""
+    open_too: type[Operation[Any]] | None = None
+    """The question whose rows belong to the answer too: open orders, where a history has none."""
 
 
 class Dialect(Protocol):
@@ -77,6 +92,17 @@ class Dialect(Protocol):
     @property
     def periods(self) -> tuple[str, ...]:
         """The kline periods the dialect has."""
+
+    @property
+    def channels_per_frame(self) -> int:
+        """How many channels one subscribing frame can name."""
+
+    @property
+    def merges_depth(self) -> bool:
+        """Whether the venue itself merges the prices of a book in steps."""
+
+    def knowing(self, symbols: Columns) -> Dialect:
+        """Return the dialect that says the markets of `symbols` in the venue's own spelling."""
 
     def endpoint(self, operation: Operation[Any]) -> Endpoint:
         """Return how `operation` is asked; `Unsupported` when it cannot be."""
@@ -106,6 +132,14 @@ class Dialect(Protocol):
 
     def decode_frame(self, frame: str | bytes, *, exact: bool = False) -> Message:
         """Read a stream message of either side."""
+
+    def authenticate(
+        self, credentials: Credentials, now_ms: int, ref: str | None = None
+    ) -> Authenticate:
+        """Make the message that opens a user stream; `Unsupported` where there is none."""
+
+    def verify(self, message: Authenticate, secret_of: Callable[[str], Secret | None]) -> Caller:
+        """Return who opened a user stream; raises `AuthError` on a wrong signature."""
 
     def server_codes(self) -> Mapping[str, type[CdcxError]]:
         """Return the venue's error codes and the exception each becomes."""

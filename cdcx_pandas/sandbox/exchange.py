@@ -414,9 +414,10 @@ class Exchange:
         price = None if desk is None else desk.last_price(now_ns)
         return None if desk is None or price is None else desk.scale.price(price)
 
-    def _order(self, id_: str, symbol: str | None, account: str) -> Order:
+    def _order(self, id_: str | None, symbol: str | None, account: str) -> Order:
         self._check_symbol(symbol)
-        order = self._orders.get(int(id_)) if id_.isascii() and id_.isdecimal() else None
+        known = id_ is not None and id_.isascii() and id_.isdecimal()
+        order = self._orders.get(int(id_ or 0)) if known else None
         if order is None or order.account != account or symbol not in {None, order.symbol}:
             raise e.OrderNotFound(f"There is no order {id_!r}.", todo="Look at open_orders().")
         return order

@@ -398,7 +398,7 @@ class Server:
                     reply = reply_to(message, self.exchange, now_ns)
                     if reply is not None:
                         listener.tell(reply)
-                case m.Subscribe(channel, ref):
+                case m.Subscribe((channel,), ref):
                     first = self._hub.join(
                         listener, wire.dialect.name, channel, now_ns, self._clock.monotonic()
                     )
@@ -406,7 +406,7 @@ class Server:
                         listener.tell(m.Subscribed(channel, ref, now_ns))
                     for update in first:
                         listener.tell(update)
-                case m.Unsubscribe(channel):
+                case m.Unsubscribe((channel,)):
                     self._hub.leave(listener, wire.dialect.name, channel)
                 case _:
                     pass
@@ -446,7 +446,7 @@ class Server:
                 )
 
     def _fault_on(self, dialect: Dialect, update: m.Update) -> Fault | None:
-        return self._script.next_on(str(dialect.encode_frame(m.Unsubscribe(update.channel))))
+        return self._script.next_on(str(dialect.encode_frame(m.Unsubscribe((update.channel,)))))
 
     async def _ping_for_ever(self) -> None:
         """Ask every listener now and then whether it is there; let go who never answers."""

@@ -63,7 +63,7 @@ class Feed:
                 # this listener miss a change that is undone until the next telling.
                 book = self.book if self.incremental else None
                 yield self._update(book or self._book(exchange, now_ns), now_ns)
-            case TradeChannel() | TickersChannel():
+            case _:
                 pass
 
     def due(self, exchange: Exchange, now_ns: int, monotonic: float) -> Iterator[m.Update]:
@@ -85,7 +85,7 @@ class Feed:
                 yield from self._bars(exchange, now_ns)
             case DepthChannel():
                 yield from self._books(exchange, now_ns, monotonic)
-            case TickersChannel():
+            case _:
                 pass
 
     def _bars(self, exchange: Exchange, now_ns: int) -> Iterator[m.Update]:

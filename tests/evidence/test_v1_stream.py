@@ -113,19 +113,19 @@ ACKS = {
 PINGS = {"ws_ping": m.Heartbeat(1790145583), "ws_ping_ms": m.Heartbeat(1595935723334)}
 CLIENT = {
     "req review": m.Request(op.GetTickers()),
-    "sub ticker": m.Subscribe(TickerChannel("btcusdt"), "btcusdt"),
-    "unsub ticker": m.Unsubscribe(TickerChannel("btcusdt"), "btcusdt"),
+    "sub ticker": m.Subscribe((TickerChannel("btcusdt"),), "btcusdt"),
+    "unsub ticker": m.Unsubscribe((TickerChannel("btcusdt"),), "btcusdt"),
     "req kline history": m.Request(
         op.GetKlines("btcusdt", "1min", end=1588708800 * S, limit=100), "btcusdt"
     ),
     "req kline history (older since form)": m.Request(
         op.GetKlines("btcusdt", "1min", start=1588708800 * S), "btcusdt"
     ),
-    "sub kline": m.Subscribe(KlineChannel("crousdt", "1hour")),
+    "sub kline": m.Subscribe((KlineChannel("crousdt", "1hour"),)),
     "req trades": m.Request(op.GetTrades("btcusdt", limit=150), "btcusdt"),
-    "sub trades": m.Subscribe(TradeChannel("btcusdt"), "btcusdt"),
-    "sub depth (documented)": m.Subscribe(DepthChannel("btcusdt", 0, 150), "btcusdt"),
-    "sub depth (goincrypto spelling)": m.Subscribe(DepthChannel("crousdt", 2, 150)),
+    "sub trades": m.Subscribe((TradeChannel("btcusdt"),), "btcusdt"),
+    "sub depth (documented)": m.Subscribe((DepthChannel("btcusdt", 0, 150),), "btcusdt"),
+    "sub depth (goincrypto spelling)": m.Subscribe((DepthChannel("crousdt", 2, 150),)),
     "pong": m.HeartbeatReply(1595935723334),
 }
 PUSH = {"": UNMODELLED["push"]}

@@ -142,7 +142,7 @@ def messages(draw: st.DrawFn, dialect: Dialect) -> m.Message:
     return draw(
         st.sampled_from(
             [
-                m.Subscribe(channel, ref), m.Unsubscribe(TickerChannel(symbol), ref),
+                m.Subscribe((channel,), ref), m.Unsubscribe((TickerChannel(symbol),), ref),
                 m.Request(op.GetTickers(), ref), m.Request(op.GetTrades(symbol, limit=rows), ref),
                 m.Request(op.GetKlines(symbol, period, end=end, limit=rows), ref),
                 m.Request(op.GetKlines(symbol, period, start=start, limit=rows), ref),

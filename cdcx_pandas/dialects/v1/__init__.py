@@ -24,8 +24,15 @@ if TYPE_CHECKING:
     from cdcx_pandas.credentials import Credentials, Secret
     from cdcx_pandas.dialects.base import Endpoint, Limit
     from cdcx_pandas.errors import CdcxError
-    from cdcx_pandas.messages import Caller, HttpRequest, HttpResponse, Message
+    from cdcx_pandas.messages import (
+        Authenticate,
+        Caller,
+        HttpRequest,
+        HttpResponse,
+        Message,
+    )
     from cdcx_pandas.operations import Operation
+    from cdcx_pandas.tables import Columns
 
 A = TypeVar("A")
 
@@ -75,6 +82,17 @@ class V1:
         """The number of the first page: 1 as documented, 0 later."""
         return 0 if self.profile == "b" else 1
 
+    @property
+    def channels_per_frame(self) -> int:
+        return 1
+
+    @property
+    def merges_depth(self) -> bool:
+        return self.profile == "a"
+
+    def knowing(self, symbols: Columns) -> V1:
+        return self  # V1 says its markets as the package does
+
     def endpoint(self, operation: Operation[Any]) -> Endpoint:
         return rest.endpoint(operation)
 
@@ -103,6 +121,14 @@ class V1:
 
     def decode_frame(self, frame: str | bytes, *, exact: bool = False) -> Message:
         return stream.decode_frame(frame, exact=exact)
+
+    def authenticate(
+        self, credentials: Credentials, now_ms: int, ref: str | None = None
+    ) -> Authenticate:
+        raise stream.no_user_stream()
+
+    def verify(self, message: Authenticate, secret_of: Callable[[str], Secret | None]) -> Caller:
+        raise stream.no_user_stream()
 
     def server_codes(self) -> Mapping[str, type[CdcxError]]:
         return codes.CODES

@@ -179,6 +179,7 @@ def _params(operation: Operation[Any], dialect: V1) -> dict[str, str | None]:
                 raise e.Unsupported("V1's later profile has no merged books.", todo="step=0")
             return {"symbol": symbol}
         case op.PlaceOrder():
+            _check_order(operation)
             return {
                 "symbol": operation.symbol,
                 "side": operation.side.upper(),
@@ -187,13 +188,35 @@ def _params(operation: Operation[Any], dialect: V1) -> dict[str, str | None]:
                 "price": r.plain(operation.price),
             }
         case op.GetOrder(id=id_, symbol=symbol) | op.CancelOrder(id=id_, symbol=symbol):
-            return {"order_id": id_, "symbol": _one(symbol)}
+            return {"order_id": _known(id_), "symbol": _one(symbol)}
         case op.CancelAllOrders(symbol=symbol):
             return {"symbol": _one(symbol)}
         case op.GetOpenOrders() | op.GetOrderHistory() | op.GetMyTrades():
             return _page_params(operation, dialect)
         case _:
             return {}
+
+
+def _check_order(order: op.PlaceOrder) -> None:
+    """Refuse what V1 has no words for, rather than leave it out."""
+    for name in ("client_id", "time_in_force", "post_only"):
+        if getattr(order, name):
+            raise e.Unsupported(
+                f"V1 has no {name}.",
+                why="Its orders are limit or market, good till cancelled, and named by it alone.",
+                todo=f"Leave {name} out; today's exchange has it.",
+                sent="no",
+            )
+
+
+def _known(id_: str | None) -> str:
+    if id_ is None:
+        raise e.Unsupported(
+            "V1 knows orders by its own ids only.",
+            todo="Name the order by its id; open_orders() lists them.",
+            sent="no",
+        )
+    return id_
 
 
 def _one(symbol: str | None) -> str:

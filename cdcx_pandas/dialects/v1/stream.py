@@ -46,11 +46,30 @@ _STREAM_WORDS = {word: period for period, word in wire.STREAM_PERIODS.items()} |
 
 # ---------------------------------------------------------------------------------- channels
 
+_MARKETS = (TickerChannel, TradeChannel, KlineChannel, DepthChannel)
+
+
+def no_user_stream() -> e.Unsupported:
+    """Return the error for what would need a key on the stream."""
+    return e.Unsupported(
+        "V1's stream knows no key.",
+        why="It tells market data to everybody, and nothing of accounts.",
+        todo="Ask account(), open_orders() and my_trades() instead.",
+        sent="no",
+    )
+
 
 def write_channel(channel: Channel) -> str:
     """Return a channel's name on the wire; `BadRequest` for one that V1 cannot have."""
     if isinstance(channel, TickersChannel):
         return "review"
+    if not isinstance(channel, _MARKETS):
+        raise e.Unsupported(
+            f"V1's stream has no {type(channel).__name__}.",
+            why="It tells tickers, klines, trades and depth of a market, and nothing of accounts.",
+            todo="Ask for the rest with the functions that read once.",
+            sent="no",
+        )
     if not _SYMBOL.fullmatch(channel.symbol):
         raise e.BadRequest(
             f"symbol: {r.excerpt(channel.symbol)!r} is not of the form V1 takes.",
@@ -105,9 +124,9 @@ def encode_frame(message: m.Message, *, cuts_times: bool = False) -> str | bytes
     if cuts_times and isinstance(message, m.Update | m.Reply):
         message = _whole_seconds(message)
     match message:
-        case m.Subscribe(channel, ref):
+        case m.Subscribe((channel,), ref):
             return _text("sub", channel, ref, _depth_params(channel))
-        case m.Unsubscribe(channel, ref):
+        case m.Unsubscribe((channel,), ref):
             return _text("unsub", channel, ref, {})
         case m.Request(operation, ref):
             channel, params = _request(operation)
@@ -118,7 +137,7 @@ def encode_frame(message: m.Message, *, cuts_times: bool = False) -> str | bytes
             return text
         case m.Heartbeat(value):
             return _pack({"ping": value})
-        case m.Subscribed(channel, ref, time):
+        case m.Subscribed(channel, ref, time) if channel is not None:
             extra = _depth_params(channel)
             if isinstance(channel, TickerChannel):
                 extra["lower_frame"] = "0"
@@ -134,6 +153,10 @@ def encode_frame(message: m.Message, *, cuts_times: bool = False) -> str | bytes
             return _pack(_push(message))
         case m.Refused(text, ref):
             return _pack({"event_rep": "", "status": "error", "msg": text, "cb_id": ref})
+        case m.Subscribe() | m.Unsubscribe():
+            raise e.BadRequest("V1 takes one channel per frame.", sent="no")
+        case m.Authenticate() | m.Authenticated() | m.Subscribed() | m.Unsubscribed():
+            raise no_user_stream()
 
 
 def _whole_seconds(message: m.Update | m.Reply) -> m.Update | m.Reply:
@@ -218,6 +241,8 @@ def _push(message: m.Update) -> dict[str, Any]:
             tick = market.write_book(columns, bids="buys")
         case TickersChannel():
             raise e.Unsupported("V1 has no push of all tickers: ask with a request.")
+        case _:
+            raise no_user_stream()
     name = write_channel(message.channel)
     return {"event_rep": "", "channel": name, "data": None, "tick": tick, "ts": ts, "status": "ok"}
 
@@ -325,9 +350,9 @@ def _read_client(event: str, params: dict[str, Any]) -> m.Message | None:
     if channel is None:
         return None
     if event == "sub":
-        return m.Subscribe(channel, ref)
+        return m.Subscribe((channel,), ref)
     if event == "unsub":
-        return m.Unsubscribe(channel, ref)
+        return m.Unsubscribe((channel,), ref)
     if event != "req":
         return None
     match channel:
