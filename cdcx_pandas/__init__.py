@@ -17,10 +17,27 @@ from cdcx_pandas.about import VERSION
 
 if TYPE_CHECKING:
     from cdcx_pandas import errors as errors  # a module, reached as cdcx.errors
-    from cdcx_pandas.accounts import account, my_trades, open_orders, order, order_history
+    from cdcx_pandas.accounts import (
+        account,
+        fees,
+        my_trades,
+        open_orders,
+        order,
+        order_history,
+        positions,
+    )
     from cdcx_pandas.credentials import Credentials
     from cdcx_pandas.errors import CdcxError, Interrupted, RateLimited, UnknownSymbol, Unsupported
-    from cdcx_pandas.marketdata import depth, klines, limits, symbols, ticker, tickers, trades
+    from cdcx_pandas.marketdata import (
+        depth,
+        funding,
+        klines,
+        limits,
+        symbols,
+        ticker,
+        tickers,
+        trades,
+    )
     from cdcx_pandas.provenance import concat
     from cdcx_pandas.session import Session, use
     from cdcx_pandas.venues import Venue
@@ -39,12 +56,15 @@ __all__ = [
     "account",
     "concat",
     "depth",
+    "fees",
+    "funding",
     "klines",
     "limits",
     "my_trades",
     "open_orders",
     "order",
     "order_history",
+    "positions",
     "symbols",
     "ticker",
     "tickers",
@@ -54,10 +74,12 @@ __all__ = [
 
 _HOMES = {
     "account": "accounts",
+    "fees": "accounts",
     "my_trades": "accounts",
     "open_orders": "accounts",
     "order": "accounts",
     "order_history": "accounts",
+    "positions": "accounts",
     "Credentials": "credentials",
     "CdcxError": "errors",
     "Interrupted": "errors",
@@ -65,6 +87,7 @@ _HOMES = {
     "UnknownSymbol": "errors",
     "Unsupported": "errors",
     "depth": "marketdata",
+    "funding": "marketdata",
     "klines": "marketdata",
     "limits": "marketdata",
     "symbols": "marketdata",

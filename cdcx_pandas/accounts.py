@@ -8,10 +8,12 @@ from cdcx_pandas.arguments import to_range
 from cdcx_pandas.errors import BadRequest, ProtocolError
 from cdcx_pandas.operations import (
     GetAccount,
+    GetFees,
     GetMyTrades,
     GetOpenOrders,
     GetOrder,
     GetOrderHistory,
+    GetPositions,
 )
 from cdcx_pandas.session import Session, current_session
 
@@ -35,8 +37,8 @@ def account(*, exact: bool = False, session: Session | None = None) -> pd.DataFr
     -------
     pandas.DataFrame
         Index ``coin`` (upper case); columns ``available locked total`` (in the coin) and
-        ``btc_value`` (BTC, NaN where not told). ``attrs["cdcx"]["total_btc"]`` is the
-        venue's own total.
+        ``btc_value`` (BTC, NaN where not told). ``attrs["cdcx"]`` has the venue's own total:
+        ``total_btc`` on V1, ``total_usd`` today.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def account(*, exact: bool = False, session: Session | None = None) -> pd.DataFr
 
     Notes
     -----
-    V1: ``POST /v1/account``.
+    V1: ``POST /v1/account``. Today: ``private/user-balance``; available is what is not reserved.
 
     Examples
     --------
@@ -90,7 +92,7 @@ def order(
 
     Notes
     -----
-    V1: ``POST /v1/showOrder``.
+    V1: ``POST /v1/showOrder``. Today: ``private/get-order-detail``.
 
     Examples
     --------
@@ -139,7 +141,7 @@ def open_orders(
 
     Notes
     -----
-    V1: ``POST /v1/openOrders``, 200 a page.
+    V1: ``POST /v1/openOrders``, 200 a page. Today: ``private/get-open-orders``.
 
     Examples
     --------
@@ -165,7 +167,8 @@ def order_history(
     symbol
         Their market; V1 needs it.
     start, end
-        Created in ``[start, end)``. Without `start`: the newest page on V1 (200).
+        Created in ``[start, end)``. Without `start`: the newest page on V1 (200), the last
+        seven days today; ``attrs["cdcx"]["coverage"]`` says which.
     exact
         Numbers as `Decimal` instead of float64.
     session
@@ -190,7 +193,9 @@ def order_history(
     Notes
     -----
     V1: ``POST /v1/allOrders``, 200 a page. Its dates name no zone: they are sent widened to
-    whole days of any zone, and rows are chosen by their exact stamps.
+    whole days of any zone, and rows are chosen by their exact stamps. Today:
+    ``private/get-order-history`` has finished orders, 100 a page and one page a second, and
+    ``private/get-open-orders`` the others; they are joined.
 
     Examples
     --------
@@ -199,8 +204,9 @@ def order_history(
     True
     """
     session = session or current_session()
-    first, last = to_range(start, end, now_ns=session.now_ns())
-    operation = GetOrderHistory(_symbol(session, symbol), first, last)
+    market = _symbol(session, symbol)
+    first, last = _range(session, GetOrderHistory(market), start, end)
+    operation = GetOrderHistory(market, first, last)
     return session.frame(operation, exact=exact, coverage=_coverage(session, first, last))
 
 
@@ -219,7 +225,8 @@ def my_trades(
     symbol
         Their market; V1 needs it.
     start, end
-        Times in ``[start, end)``. Without `start`: the newest page on V1 (200).
+        Times in ``[start, end)``. Without `start`: the newest page on V1 (200), the last seven
+        days today; ``attrs["cdcx"]["coverage"]`` says which.
     exact
         Numbers as `Decimal` instead of float64.
     session
@@ -241,7 +248,8 @@ def my_trades(
 
     Notes
     -----
-    V1: ``POST /v1/myTrades``, 200 a page.
+    V1: ``POST /v1/myTrades``, 200 a page. Today: ``private/get-trades``, 100 a page and one page
+    a second.
 
     Examples
     --------
@@ -250,15 +258,108 @@ def my_trades(
     True
     """
     session = session or current_session()
-    first, last = to_range(start, end, now_ns=session.now_ns())
-    operation = GetMyTrades(
-        _symbol(session, symbol), first, last, newest_first=True if first is None else None
-    )
+    market = _symbol(session, symbol)
+    first, last = _range(session, GetMyTrades(market), start, end)
+    newest_first = True if first is None else None
+    operation = GetMyTrades(market, first, last, newest_first=newest_first)
     return session.frame(operation, exact=exact, coverage=_coverage(session, first, last))
+
+
+def positions(
+    symbol: str | None = None, *, exact: bool = False, session: Session | None = None
+) -> pd.DataFrame:
+    """Return the open positions in perpetuals and futures.
+
+    Parameters
+    ----------
+    symbol
+        One instrument; all without.
+    exact
+        Numbers as `Decimal` instead of float64.
+    session
+        Where to ask; the default session without.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``symbol``; columns ``amount`` (positive long, negative short), ``cost``, ``pnl``
+        (not realized) and ``updated`` (UTC).
+
+    Raises
+    ------
+    Unsupported
+        The venue has spot markets only (V1).
+
+    Notes
+    -----
+    Today: ``private/get-positions``.
+
+    Examples
+    --------
+    >>> with use("sandbox", dialect="exchange"):
+    ...     held = positions()
+    >>> list(held.columns)
+    ['amount', 'cost', 'pnl', 'updated']
+    """
+    session = session or current_session()
+    return session.frame(GetPositions(_symbol(session, symbol)), exact=exact)
+
+
+def fees(symbol: str, *, exact: bool = False, session: Session | None = None) -> pd.DataFrame:
+    """Return what trading a market costs this account.
+
+    Parameters
+    ----------
+    symbol
+        The market, in any spelling.
+    exact
+        Fractions as `Decimal` instead of float64.
+    session
+        Where to ask; the default session without.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row: index ``symbol``; columns ``maker taker``, as fractions: 0.001 is 0.1 %.
+
+    Raises
+    ------
+    Unsupported
+        The venue does not tell (V1).
+
+    Notes
+    -----
+    Today: ``private/get-instrument-fee-rate``.
+
+    Examples
+    --------
+    >>> with use("sandbox", dialect="exchange"):
+    ...     fees("btcusdt")["taker"].tolist()
+    [0.0016]
+    """
+    session = session or current_session()
+    return session.frame(GetFees(session.symbol(symbol)), exact=exact)
 
 
 def _symbol(session: Session, symbol: str | None) -> str | None:
     return None if symbol is None else session.symbol(symbol)
+
+
+def _range(
+    session: Session,
+    asked: GetOrderHistory | GetMyTrades,
+    start: Time | None,
+    end: Time | None,
+) -> tuple[int | None, int | None]:
+    """Return the bounds of a history; without a start, those that the venue's page has."""
+    now_ns = session.now_ns()
+    first, last = to_range(start, end, now_ns=now_ns)
+    endpoint = session.dialect.endpoint(asked)
+    if endpoint.window_s is not None and last is None:
+        last = now_ns + 1
+    if first is None and endpoint.newest_s is not None:
+        first = (last if last is not None else now_ns) - int(endpoint.newest_s * 1e9)
+    return first, last
 
 
 def _coverage(

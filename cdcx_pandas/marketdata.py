@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas.arguments import to_limit, to_period, to_range, to_symbols
+from cdcx_pandas.dialects.base import Paging
+from cdcx_pandas.engines.book import merge_prices
 from cdcx_pandas.errors import BadRequest, Unsupported
 from cdcx_pandas.frames.schema import ATTRS_KEY, by_symbol
 from cdcx_pandas.operations import (
     GetDepth,
+    GetFunding,
     GetKlines,
     GetSymbols,
     GetTicker,
@@ -57,7 +60,8 @@ def symbols(*, exact: bool = False, session: Session | None = None) -> pd.DataFr
 
     Notes
     -----
-    V1: ``GET /v1/symbols``. It tells no smallest amount.
+    V1: ``GET /v1/symbols``. It tells no smallest amount. Today: ``public/get-instruments``,
+    where the smallest amount is the amount's tick.
 
     Examples
     --------
@@ -92,6 +96,7 @@ def tickers(
     Notes
     -----
     V1: ``GET /v1/ticker``. It tells no turnover, and leaves out what a thin market has not.
+    Today: ``public/get-tickers``, whose turnover is in US dollars: told where these are the quote.
 
     Examples
     --------
@@ -135,7 +140,7 @@ def ticker(symbol: str, *, exact: bool = False, session: Session | None = None) 
 
     Notes
     -----
-    V1: ``GET /v1/ticker?symbol=``.
+    V1: ``GET /v1/ticker?symbol=``. Today: ``public/get-tickers?instrument_name=``.
 
     Examples
     --------
@@ -202,7 +207,8 @@ def klines(
     Notes
     -----
     V1: ``GET /v1/klines`` for the newest 300; older ones by the stream's history request, 300
-    rows a page.
+    rows a page. Today: ``public/get-candlestick``, 300 rows a page, by windows ``[start, end)``;
+    spot pairs have flat bars where nothing was traded, perpetuals have none there.
 
     Examples
     --------
@@ -271,6 +277,7 @@ def trades(
     end: Time | None = None,
     limit: int | None = None,
     exact: bool = False,
+    progress: bool = True,
     session: Session | None = None,
 ) -> pd.DataFrame:
     """Return public trades.
@@ -280,11 +287,13 @@ def trades(
     symbol
         A market in any spelling, or a list of them.
     start, end
-        Times in ``[start, end)``; without, the newest page.
+        Times in ``[start, end)``; without `start`, the newest page (200 rows on V1, 150 today).
     limit
         Rows per symbol: the first ones with `start`, the newest without.
     exact
         Numbers as `Decimal` instead of float64.
+    progress
+        Whether a bar is shown when it takes longer than two seconds.
     session
         Where to ask; the default session without.
 
@@ -293,16 +302,23 @@ def trades(
     pandas.DataFrame
         Index ``time`` (UTC, ascending; equal times ordered by id), for a list ``(symbol,
         time)``; columns ``id`` (text), ``price`` (quote coin), ``amount`` (base coin),
-        ``side`` {buy, sell}, the taker's.
+        ``side`` {buy, sell}, the taker's. Where the ids of matches jump, trades are missing: a
+        row with the time of the last trade before them and no values stands for them, a
+        `GapWarning` tells how many such holes there are, and so does ``attrs["cdcx"]["gaps"]``.
+        ``attrs["cdcx"]["coverage"]`` begins with the oldest trade that was told, since nobody
+        knows how far back a venue keeps them.
 
     Raises
     ------
     Unsupported
         The venue has no trades as old as asked for: V1 tells the newest 200 only.
+    CdcxError
+        The venue failed; after some pages, with ``.partial`` and ``.resume_from``.
 
     Notes
     -----
-    V1: ``GET /v1/trades``. Its times are whole seconds.
+    V1: ``GET /v1/trades``; its times are whole seconds. Today: ``public/get-trades``, with times
+    in ns; pages are walked back by these, never by rounded ones, and told apart by id.
 
     Examples
     --------
@@ -310,21 +326,40 @@ def trades(
     200
     """
     session = session or current_session()
-    first, last = to_range(start, end, now_ns=session.now_ns())
+    now_ns = session.now_ns()
+    first, last = to_range(start, end, now_ns=now_ns)
     rows = to_limit(limit)
 
     def of_one(one: str) -> pd.DataFrame:
         asked = GetTrades(session.symbol(one), first, last, rows)
-        return _trades(session, asked, exact=exact)
+        endpoint = session.dialect.endpoint(asked)
+        if endpoint.paging is Paging.NONE:
+            return _trades_of_a_page(session, asked, endpoint.page_rows or 1, exact=exact)
+        pages = first is not None or (rows or 0) > (endpoint.page_rows or 1)
+        if pages and last is None:
+            asked = replace(asked, end=now_ns + 1)
+        return _trades(session, asked, exact=exact, progress=progress)
 
     return _one_or_many(session, symbol, of_one, TRADES)
 
 
-def _trades(session: Session, asked: GetTrades, *, exact: bool) -> pd.DataFrame:
+def _trades(session: Session, asked: GetTrades, *, exact: bool, progress: bool) -> pd.DataFrame:
+    frame = session.frame(
+        asked,
+        exact=exact,
+        progress=progress,
+        coverage="newest rows" if asked.start is None else "first rows",
+    )
+    if asked.start is not None and asked.limit is None:
+        begins = int(frame.index[0].value) if len(frame) else asked.end
+        frame.attrs[ATTRS_KEY]["coverage"] = [[iso(begins), iso(asked.end)]]
+    return frame
+
+
+def _trades_of_a_page(
+    session: Session, asked: GetTrades, page_rows: int, *, exact: bool
+) -> pd.DataFrame:
     """Ask for the newest page, and cut it; a range it does not reach cannot be answered."""
-    page = GetTrades(asked.symbol)
-    page_rows = session.dialect.endpoint(page).page_rows
-    assert page_rows is not None, "trades come in pages"
     newest = asked.start is None
 
     def finish(columns: Columns) -> Columns:
@@ -347,6 +382,7 @@ def _trades(session: Session, asked: GetTrades, *, exact: bool) -> pd.DataFrame:
         return _first_or_newest(columns, asked.limit, newest=newest)
 
     coverage = "newest page" if newest else (asked.start, asked.end or session.now_ns())
+    page = GetTrades(asked.symbol)
     return session.frame(page, exact=exact, finish=finish, coverage=coverage)
 
 
@@ -369,9 +405,10 @@ def depth(
     symbol
         The market, in any spelling.
     levels
-        Levels a side; all the venue sends without (V1: up to 150).
+        Levels a side; all the venue sends without (up to 150).
     step
-        0 (or ``"step0"``) the finest, 1 and 2 with prices merged, bids down and asks up.
+        0 (or ``"step0"``) the finest; 1 and 2 with prices merged to two and four decimals
+        less, bids down and asks up.
     exact
         Numbers as `Decimal` instead of float64.
     session
@@ -387,7 +424,8 @@ def depth(
 
     Notes
     -----
-    V1: ``GET /v1/depth``; a merged book is merged by the venue.
+    V1: ``GET /v1/depth``; a merged book is merged by the venue. Today: ``public/get-book``,
+    merged here from its 150 levels a side.
 
     Examples
     --------
@@ -396,15 +434,21 @@ def depth(
     True
     """
     session = session or current_session()
-    operation = GetDepth(session.symbol(symbol), _step(step), to_limit(levels))
+    wanted, cap = _step(step), to_limit(levels)
+    market = session.symbol(symbol)
+    merges = wanted == 0 or session.dialect.merges_depth
+    operation = GetDepth(market, wanted, cap) if merges else GetDepth(market)
 
     def finish(columns: Columns) -> Columns:
-        if operation.levels is not None:
-            keep = [i for i, level in enumerate(columns["level"]) if level < operation.levels]
+        if not merges:
+            unit = session.price_tick(market) * 100**wanted
+            columns = merge_prices(columns, unit)
+        if cap is not None:
+            keep = [i for i, level in enumerate(columns["level"]) if level < cap]
             columns = {name: [values[i] for i in keep] for name, values in columns.items()}
         return columns | {"total": _totals(columns)}
 
-    frame = session.frame(operation, exact=exact, finish=finish, step=operation.step)
+    frame = session.frame(operation, exact=exact, finish=finish, step=wanted)
     told = frame.attrs[ATTRS_KEY]
     told["mid"], told["spread_bps"] = _touch(frame["price"])
     return frame
@@ -431,6 +475,56 @@ def _touch(prices: pd.Series[Any]) -> tuple[float | None, float | None]:
     bid, ask = float(prices["bid", 0]), float(prices["ask", 0])
     mid = (bid + ask) / 2
     return mid, (ask - bid) / mid * 10_000
+
+
+def funding(
+    symbol: str,
+    start: Time | None = None,
+    end: Time | None = None,
+    *,
+    exact: bool = False,
+    session: Session | None = None,
+) -> pd.DataFrame:
+    """Return what holders of a perpetual paid each other.
+
+    Parameters
+    ----------
+    symbol
+        The perpetual, in any spelling.
+    start, end
+        Settlements in ``[start, end)``; without `start` the newest page (100).
+    exact
+        Rates as `Decimal` instead of float64.
+    session
+        Where to ask; the default session without.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``time`` (UTC, ascending); column ``rate``, a fraction of the position per
+        settlement: positive is paid by longs to shorts.
+
+    Raises
+    ------
+    Unsupported
+        The venue has no perpetuals (V1).
+
+    Notes
+    -----
+    Today: ``public/get-valuations`` with ``funding_hist``, settled every whole hour.
+
+    Examples
+    --------
+    >>> with use("sandbox", dialect="exchange"):
+    ...     rates = funding("btcusd-perp", start="2D")
+    >>> len(rates)
+    48
+    """
+    session = session or current_session()
+    first, last = to_range(start, end, now_ns=session.now_ns())
+    operation = GetFunding(session.symbol(symbol), first, last)
+    coverage = "newest page" if first is None else (first, last or session.now_ns())
+    return session.frame(operation, exact=exact, coverage=coverage)
 
 
 def limits(*, session: Session | None = None) -> pd.DataFrame:

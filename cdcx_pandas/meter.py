@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cdcx_pandas.engines.ask import Progress
+    from cdcx_pandas.engines.progress import Progress
 
 AFTER_S = 2.0
 EVERY_S = 0.2

@@ -13,6 +13,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
@@ -21,8 +22,10 @@ from cdcx_pandas import errors as e
 from cdcx_pandas import launch
 from cdcx_pandas import messages as m
 from cdcx_pandas.arguments import to_ns, to_symbol
-from cdcx_pandas.engines.ask import IN_FLIGHT, Progress, ask
+from cdcx_pandas.engines.ask import IN_FLIGHT, ask
+from cdcx_pandas.engines.backward import with_gaps
 from cdcx_pandas.engines.offset import OffsetEstimate
+from cdcx_pandas.engines.progress import Progress
 from cdcx_pandas.engines.retry import Outcome, Retry, RetryBudget, decide
 from cdcx_pandas.frames.schema import to_frame
 from cdcx_pandas.meter import meter
@@ -211,10 +214,12 @@ class Session:
             known.pop("count", None)
             if "time" in known:
                 known["time"] = iso(known["time"])
+            _warn_of_gaps(known.get("gaps", 0), about["symbol"])
             return made(answer.columns, coverage=coverage, **known)
         if done.columns:
             covered = (getattr(operation, "start", None), done.resume_from)
-            problem.partial = made(done.columns, coverage=covered)
+            columns, gaps = with_gaps(done.columns, [])
+            problem.partial = made(columns, coverage=covered, gaps=gaps or None)
         if done.resume_from is not None:
             problem.resume_from = pd.Timestamp(done.resume_from, tz="UTC")
         raise problem
@@ -258,8 +263,16 @@ class Session:
         now_ns = self.clock.now_ns()
         known = self._symbols
         if known is None or not 0 <= now_ns - known[0] < _SYMBOLS_FOR_NS:
-            known = self._symbols = (now_ns, self.run(GetSymbols()).columns)
+            columns = self.run(GetSymbols()).columns
+            self.dialect = self.dialect.knowing(columns)
+            known = self._symbols = (now_ns, columns)
         return known[1]
+
+    def price_tick(self, symbol: str) -> Decimal:
+        """Return the smallest step of a market's prices."""
+        columns = self._listed()
+        tick = columns["price_tick"][columns["symbol"].index(symbol)]
+        return Decimal(repr(tick) if isinstance(tick, float) else tick)
 
     # ----------------------------------------------------------------------------- one page
 
@@ -400,6 +413,17 @@ class Session:
         return error
 
 
+def _warn_of_gaps(count: int, symbol: str | None) -> None:
+    """Tell of holes in public trades: their rows have no values."""
+    if count:
+        warnings.warn(
+            f"{symbol}: {count} {'hole' if count == 1 else 'holes'} in the trades: the ids of"
+            " matches jump there. Rows without values stand for them.",
+            e.GapWarning,
+            stacklevel=4,
+        )
+
+
 def outcome_of(error: e.CdcxError, *, clock_moved: bool) -> Outcome:
     """Return what an error says about the question: whether it may be asked again.
 
@@ -512,9 +536,9 @@ def _sandbox_session(
         raise e.Unsupported(
             f"The sandbox does not speak {dialect!r}.",
             why=f"It speaks {', '.join(running.addresses)}.",
-            todo="cdcx.use('sandbox') is V1.",
+            todo="cdcx.use('sandbox') is V1; dialect='exchange' is today's API.",
         )
-    venue = Venue("sandbox", dialect, address.rest, address.ws, simulated=True)
+    venue = Venue("sandbox", dialect, address.rest, address.ws, address.user_ws, simulated=True)
     clock = ScaledClock(running.at_ns, running.since_ns, running.speed)
     return Session(venue, credentials=credentials or running.credentials, clock=clock)
 

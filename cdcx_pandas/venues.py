@@ -31,7 +31,8 @@ class Venue:
     dialect
         How it speaks: ``"v1"`` or ``"exchange"``.
     rest
-        What stands before ``/v1/...``: ``https://host``, or ``http://127.0.0.1:port``.
+        What stands before a dialect's paths: ``https://host``, or ``http://127.0.0.1:port``;
+        for ``"exchange"`` with ``/exchange/v1`` at its end.
     ws
         The address of the market stream: ``wss://host/path``, or ``ws://127.0.0.1:port/path``.
     user_ws
@@ -109,14 +110,14 @@ VENUES = {
         Venue(
             "exchange",
             "exchange",
-            "https://api.crypto.com",
+            "https://api.crypto.com/exchange/v1",
             "wss://stream.crypto.com/exchange/v1/market",
             "wss://stream.crypto.com/exchange/v1/user",
         ),
         Venue(
             "uat",
             "exchange",
-            "https://uat-api.3ona.co",
+            "https://uat-api.3ona.co/exchange/v1",
             "wss://uat-stream.3ona.co/exchange/v1/market",
             "wss://uat-stream.3ona.co/exchange/v1/user",
         ),
@@ -139,8 +140,8 @@ def dialect_of(venue: Venue) -> Dialect:
     if dialect is None:
         raise Unsupported(
             f"The dialect {venue.dialect!r} of venue {venue.name!r} is not in this version.",
-            why=f"This version speaks {', '.join(DIALECTS)}; today's Exchange API comes next.",
-            todo="cdcx.use('sandbox') has a whole exchange on this machine.",
+            why=f"This version speaks {', '.join(DIALECTS)}.",
+            todo="Write one of these.",
         )
     return dialect
 

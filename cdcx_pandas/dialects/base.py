@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         HttpResponse,
         Message,
     )
-    from cdcx_pandas.operations import Operation
+    from cdcx_pandas.operations import GetOpenOrders, Operation
     from cdcx_pandas.tables import Columns
 
 A = TypeVar("A")
@@ -70,7 +70,7 @@ class Endpoint:
     """The longest range one question can have."""
     newest_s: float | None = None
     """The range that is asked for without a start; without, the newest page."""
-    open_too: type[Operation[Any]] | None = None
+    open_too: type[GetOpenOrders] | None = None
     """The question whose rows belong to the answer too: open orders, where a history has none."""
 
 

@@ -11,10 +11,12 @@ and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cdcx_pandas.dialects.base import Endpoint, Paging
+from cdcx_pandas.engines import backward
+from cdcx_pandas.engines.progress import Progress
 from cdcx_pandas.errors import ProtocolError
 from cdcx_pandas.operations import (
     GetKlines,
@@ -33,7 +35,10 @@ A = TypeVar("A")
 Listing = GetOpenOrders | GetOrderHistory | GetMyTrades
 
 IN_FLIGHT = 8
-"""Pages asked for together."""
+"""Pages asked for together over one connection."""
+
+BATCH = 128
+"""Pages handed over together where each has its own answer; fewer batches, fewer waits."""
 
 ROUNDS = 4
 """How often a listing that changes while it is read is read again."""
@@ -44,26 +49,6 @@ _ZEROTH = -1
 _DAY_NS = 86_400 * 10**9
 _ZONES_NS = 14 * 3600 * 10**9
 """No zone of the earth is further from UTC."""
-
-
-@dataclass
-class Progress:
-    """How far a long question has come; shown to the person, and kept when it breaks off.
-
-    Attributes
-    ----------
-    done, total
-        Pages answered, and how many there will be as far as is known.
-    columns
-        The rows of all stretches that are complete so far, in order.
-    resume_from
-        The start (ns) that continues behind them.
-    """
-
-    done: int = 0
-    total: int = 0
-    columns: Columns = field(default_factory=dict)
-    resume_from: int | None = None
 
 
 def ask(
@@ -96,8 +81,10 @@ def ask(
     """
     progress = progress if progress is not None else Progress()
     answer: Any
-    if endpoint.paging is Paging.BEFORE and isinstance(operation, GetKlines):
-        answer = yield from _klines(operation, endpoint.page_rows or 1, progress)
+    if isinstance(operation, GetKlines) and endpoint.paging in {Paging.BEFORE, Paging.WINDOW}:
+        answer = yield from _klines(operation, endpoint, progress)
+    elif endpoint.paging is Paging.BACKWARD:
+        answer = yield from _backward(operation, endpoint, progress)
     elif endpoint.paging is Paging.NUMBERED and isinstance(operation, Listing):
         answer = yield from _listing(operation, endpoint.page_rows or 1)
     else:
@@ -144,12 +131,12 @@ def joined(parts: Iterable[Columns]) -> Columns:
 
 
 def _klines(
-    operation: GetKlines, rows: int, progress: Progress
+    operation: GetKlines, endpoint: Endpoint, progress: Progress
 ) -> Generator[list[Operation[Any]], list[Any], Answer]:
     if operation.start is None:
-        columns = yield from _newest(operation, rows)
+        columns = yield from _newest(operation, endpoint.page_rows or 1)
     else:
-        columns = yield from _range(operation, rows, progress)
+        columns = yield from _range(operation, endpoint, progress)
     table = GetKlines.table
     return Answer(table, columns or table.empty())
 
@@ -173,7 +160,7 @@ def _newest(operation: GetKlines, rows: int) -> Generator[list[Operation[Any]], 
 
 
 def _range(
-    operation: GetKlines, rows: int, progress: Progress
+    operation: GetKlines, endpoint: Endpoint, progress: Progress
 ) -> Generator[list[Operation[Any]], list[Any], Columns]:
     """Read ``[start, end)`` in windows of one page, oldest first, several in flight.
 
@@ -183,19 +170,21 @@ def _range(
     """
     assert operation.start is not None, "only questions with a start are asked by windows"
     assert operation.end is not None, "a start comes with an end"
+    rows = endpoint.page_rows or 1
     windows = _windows(operation.period, operation.start, operation.end, rows)
     windows = yield from _skip_before_history(operation, windows)
     progress.total = len(windows)
     progress.resume_from = operation.start
-    parts: list[Columns] = []
-    for at in range(0, len(windows), IN_FLIGHT):
-        chunk = windows[at : at + IN_FLIGHT]
-        parts += yield from _read_windows(operation, chunk, rows, progress)
-        progress.columns = whole = joined(parts)
+    limit = operation.limit
+    together = IN_FLIGHT if endpoint.via == "socket" or limit is not None else BATCH
+    for at in range(0, len(windows), together):
+        chunk = windows[at : at + together]
+        parts = yield from _read_windows(operation, chunk, endpoint, progress)
+        backward.extend(progress.columns, joined(parts))
         progress.resume_from = chunk[-1][1]
-        if operation.limit is not None and len(whole.get("time", ())) >= operation.limit:
-            return {name: values[: operation.limit] for name, values in whole.items()}
-    return joined(parts)
+        if limit is not None and len(progress.columns.get("time", ())) >= limit:
+            return {name: values[:limit] for name, values in progress.columns.items()}
+    return progress.columns
 
 
 def _windows(period: str, start: int, end: int, rows: int) -> list[tuple[int, int]]:
@@ -227,15 +216,22 @@ def _skip_before_history(
 
 
 def _read_windows(
-    operation: GetKlines, windows: list[tuple[int, int]], rows: int, progress: Progress
+    operation: GetKlines, windows: list[tuple[int, int]], endpoint: Endpoint, progress: Progress
 ) -> Generator[list[Operation[Any]], list[Any], list[Columns]]:
     """Read some windows to their beginnings; return their rows in order."""
+    rows, tells_start = endpoint.page_rows, endpoint.paging is Paging.WINDOW
     before = {window: window[1] for window in windows}
     pages: dict[tuple[int, int], list[Columns]] = {window: [] for window in windows}
     while before:
         asked = list(before)
         answers = yield [
-            replace(operation, start=None, end=before[window], limit=rows) for window in asked
+            replace(
+                operation,
+                start=window[0] if tells_start else None,
+                end=before[window],
+                limit=rows,
+            )
+            for window in asked
         ]
         for window, answer in zip(asked, answers, strict=True):
             columns = _between(answer.columns, None, before[window], by="time")
@@ -254,6 +250,52 @@ def _read_windows(
             else:
                 before[window] = times[0]
     return [joined(pages[window]) for window in windows]
+
+
+# --------------------------------------------------------- newest first, back from the end
+
+
+def _backward(
+    operation: Any, endpoint: Endpoint, progress: Progress
+) -> Generator[list[Operation[Any]], list[Any], Answer]:
+    """Read pages that come newest first, and put holes of trades into the answer."""
+    is_history = isinstance(operation, GetOrderHistory)
+    limit, cut = getattr(operation, "limit", None), []
+    still_open: Columns = {}
+    if endpoint.open_too is not None:
+        # Asked first: an order that ends in between is in both, and its end counts.
+        (answer,) = yield [endpoint.open_too(operation.symbol)]
+        still_open = answer.columns
+    if operation.start is not None:
+        # A history may be bounded by the time of updates, which come after `end` too.
+        asked = replace(operation, end=None) if is_history else operation
+        columns, cut = yield from backward.in_range(asked, endpoint, progress)
+        columns = {name: values[:limit] for name, values in columns.items()}
+    elif limit is not None and limit > (endpoint.page_rows or 1):
+        columns, cut = yield from backward.newest_of_many(operation, endpoint, limit)
+        columns = {name: values[-limit:] for name, values in columns.items()}
+    else:
+        columns = yield from backward.newest(operation, endpoint.page_rows or 1)
+    if still_open:
+        columns = _united(still_open, columns)
+    if is_history and columns:
+        columns = _between(columns, operation.start, operation.end, by="created")
+    columns = backward.by_time_and_id(columns)
+    columns, gaps = backward.with_gaps(columns, cut)
+    table = type(operation).table
+    return Answer(table, columns or table.empty(), {"gaps": gaps} if gaps else {})
+
+
+def _united(first: Columns, then: Columns) -> Columns:
+    """Return the rows of both by id; of one that is in both, the later."""
+    rows: dict[Any, tuple[Any, ...]] = {}
+    names = list(first)
+    for columns in (first, then):
+        if columns:
+            values = (columns[name] for name in names)
+            rows |= dict(zip(columns["id"], zip(*values, strict=True), strict=True))
+    united = map(list, zip(*rows.values(), strict=True)) if rows else ([] for _ in names)
+    return dict(zip(names, united, strict=True))
 
 
 # ------------------------------------------------------------------ listings: numbered pages

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdcx_pandas.dialects.v1 import DIALECT
-from cdcx_pandas.engines.ask import IN_FLIGHT, Progress, ask
+from cdcx_pandas.engines.ask import IN_FLIGHT, ask
+from cdcx_pandas.engines.progress import Progress
 from cdcx_pandas.errors import ProtocolError
 from cdcx_pandas.operations import (
     GetKlines,
