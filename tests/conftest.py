@@ -39,10 +39,10 @@ def _no_keys_of_yours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
 
 
-def session_of(running: launch.Running) -> Session:
+def session_of(running: launch.Running, dialect: str = "v1") -> Session:
     """Return a new session with a running sandbox."""
-    address = running.addresses["v1"]
-    venue = Venue("sandbox", "v1", address.rest, address.ws, simulated=True)
+    address = running.addresses[dialect]
+    venue = Venue("sandbox", dialect, address.rest, address.ws, address.user_ws, simulated=True)
     clock = ScaledClock(running.at_ns, running.since_ns, running.speed)
     return Session(venue, credentials=running.credentials, clock=clock)
 
@@ -55,15 +55,26 @@ def running() -> Iterator[launch.Running]:
     process.stop()
 
 
-@pytest.fixture
-def sandbox(running: launch.Running) -> Iterator[Session]:
-    """Make a sandbox the default, as `use` would."""
+def as_default(session: Session) -> Session:
+    """Make a session the default, as `use` would."""
     import cdcx_pandas.session as sessions
 
-    session = session_of(running)
     session._before = sessions._default
     sessions._default = session
-    with session:
+    return session
+
+
+@pytest.fixture
+def sandbox(running: launch.Running) -> Iterator[Session]:
+    """Make a sandbox the default."""
+    with as_default(session_of(running)) as session:
+        yield session
+
+
+@pytest.fixture
+def today(running: launch.Running) -> Iterator[Session]:
+    """Make the same sandbox the default, speaking today's API."""
+    with as_default(session_of(running, "exchange")) as session:
         yield session
 
 
