@@ -1,14 +1,18 @@
-"""Order books as arithmetic on columns."""
+"""Order books as arithmetic on columns: merged to coarser prices, kept up to date by changes."""
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cdcx_pandas.tables import Columns
 
 _WIDE = Context(prec=60)
+
+BUFFERED = 1000
+"""Changes that are kept while a snapshot is awaited; older ones are let go."""
 
 
 def merge_prices(columns: Columns, unit: Decimal) -> Columns:
@@ -50,3 +54,105 @@ def merge_prices(columns: Columns, unit: Decimal) -> Columns:
 
 def _decimal(value: Decimal | float) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(repr(value))
+
+
+# ------------------------------------------------------------------------------ kept up to date
+
+
+class Change(NamedTuple):
+    """Levels that changed (amount 0 removes one), and where they stand in the chain."""
+
+    columns: Columns
+    sequence: int | None
+    previous: int | None
+
+
+class LiveBook:
+    """One market's book, made of snapshots and changes.
+
+    A chain of changes is whole when each one's `previous` is the `sequence` before it. Where it
+    is not, the book is not shown any more until the next snapshot; changes that come meanwhile
+    are kept, and those that the snapshot does not know yet are applied behind it. Venues without
+    numbers send changes that always apply.
+
+    Attributes
+    ----------
+    is_whole
+        Whether it can be shown.
+    sequence
+        The last number of the chain, None where there are none.
+    breaks
+        How often the chain broke.
+    """
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self.sequence: int | None = None
+        self.breaks = 0
+        self._levels: dict[str, dict[Any, Any]] = {"bid": {}, "ask": {}}
+        self._orders: dict[tuple[str, Any], Any] = {}
+        self._waiting: deque[Change] = deque(maxlen=BUFFERED)
+        self._begins = False
+
+    def replace(self, columns: Columns, sequence: int | None = None) -> None:
+        """Take a whole book, and behind it the kept changes that it does not know."""
+        self._levels = {"bid": {}, "ask": {}}
+        self._orders = {}
+        self._set(columns)
+        self.sequence, self.is_whole, self._begins = sequence, True, True
+        waiting, self._waiting = list(self._waiting), deque(maxlen=BUFFERED)
+        for change in waiting:
+            self.change(*change)
+
+    def change(
+        self, columns: Columns, sequence: int | None = None, previous: int | None = None
+    ) -> bool:
+        """Apply a change; False where the chain is broken and a snapshot is needed."""
+        if not self.is_whole:
+            self._waiting.append(Change(columns, sequence, previous))
+            return False
+        if sequence is not None and self.sequence is not None:
+            if self._begins and sequence <= self.sequence and previous != self.sequence:
+                return True  # older than the snapshot, which knows it
+            # The first one behind a snapshot may begin before it: levels are told, not steps.
+            follows = previous is None or previous == self.sequence
+            if not follows and not (self._begins and (previous or 0) < self.sequence):
+                self.is_whole, self.breaks = False, self.breaks + 1
+                self._waiting.append(Change(columns, sequence, previous))
+                return False
+        self._set(columns)
+        self._begins = False
+        self.sequence = self.sequence if sequence is None else sequence
+        return True
+
+    def _set(self, columns: Columns) -> None:
+        orders = columns.get("orders") or [None] * len(columns["side"])
+        rows = zip(columns["side"], columns["price"], columns["amount"], orders, strict=True)
+        for side, price, amount, count in rows:
+            if amount:
+                self._levels[side][price] = amount
+                self._orders[side, price] = count
+            else:
+                self._levels[side].pop(price, None)
+                self._orders.pop((side, price), None)
+
+    def best(self) -> tuple[Any, Any]:
+        """Return best bid and best ask, None where a side is empty."""
+        bids, asks = self._levels["bid"], self._levels["ask"]
+        return max(bids, default=None), min(asks, default=None)
+
+    def amount(self, side: str, price: Any) -> Any:
+        """Return the amount of a level, None where there is none."""
+        return self._levels[side].get(price)
+
+    def columns(self, levels: int | None = None) -> Columns:
+        """Return the book as columns, bids first, best first on either side."""
+        told: Columns = {name: [] for name in ("side", "level", "price", "amount", "orders")}
+        for side in ("bid", "ask"):
+            prices = sorted(self._levels[side], reverse=side == "bid")[:levels]
+            told["side"] += [side] * len(prices)
+            told["level"] += range(len(prices))
+            told["price"] += prices
+            told["amount"] += [self._levels[side][price] for price in prices]
+            told["orders"] += [self._orders[side, price] for price in prices]
+        return told

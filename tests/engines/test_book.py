@@ -1,10 +1,10 @@
-"""Merging the prices of a book."""
+"""Merging the prices of a book, and keeping one up to date."""
 
 from __future__ import annotations
 
 from decimal import Decimal as D  # noqa: N817  # the tables below are read as numbers
 
-from cdcx_pandas.engines.book import merge_prices
+from cdcx_pandas.engines.book import LiveBook, merge_prices
 
 BOOK = {
     "side": ["bid", "bid", "bid", "ask", "ask", "ask"],
@@ -46,3 +46,67 @@ def test_a_side_may_be_empty() -> None:
     assert merge_prices(asks, D(1))["side"] == ["ask", "ask"]
     empty = {name: [] for name in BOOK}
     assert merge_prices(empty, D(1)) == {name: [] for name in BOOK}
+
+
+# ------------------------------------------------------------------------------ kept up to date
+
+
+def levels(*rows: tuple[str, int, int]) -> dict[str, list[object]]:
+    """Return levels as columns."""
+    return {
+        "side": [side for side, _, _ in rows],
+        "price": [price for _, price, _ in rows],
+        "amount": [amount for _, _, amount in rows],
+    }
+
+
+WHOLE = levels(("bid", 99, 1), ("bid", 98, 2), ("ask", 101, 1), ("ask", 102, 2))
+
+
+def test_changes_set_and_remove_levels() -> None:
+    """Amount 0 removes, another one replaces or inserts; best first on either side."""
+    book = LiveBook()
+    book.replace(WHOLE, 10)
+    assert book.change(levels(("bid", 99, 0), ("ask", 100, 5), ("ask", 102, 7)), 20, 10)
+    told = book.columns()
+    assert list(zip(told["side"], told["price"], told["amount"], strict=True)) == [
+        ("bid", 98, 2), ("ask", 100, 5), ("ask", 101, 1), ("ask", 102, 7),
+    ]  # fmt: skip
+    assert book.best() == (98, 100)
+    assert book.columns(1)["level"] == [0, 0]
+    assert book.sequence == 20
+
+
+def test_a_broken_chain_hides_the_book_until_a_snapshot() -> None:
+    """And changes that the snapshot does not know are applied behind it."""
+    book = LiveBook()
+    book.replace(WHOLE, 10)
+    assert not book.change(levels(("bid", 97, 3)), 30, 20)
+    assert not book.is_whole
+    assert not book.change(levels(("bid", 96, 4)), 40, 30)
+    book.replace(WHOLE, 30)
+    assert book.is_whole
+    assert book.sequence == 40
+    assert book.amount("bid", 96) == 4
+    assert book.amount("bid", 97) is None  # the snapshot knew better
+    assert book.breaks == 1
+
+
+def test_an_idle_change_keeps_the_chain() -> None:
+    """Nothing changed, and both numbers are the last one."""
+    book = LiveBook()
+    book.replace(WHOLE, 10)
+    assert book.change(levels(), 10, 10)
+    assert book.change(levels(("bid", 97, 3)), 20, 10)
+    assert book.change(levels(), 20, 20)
+    assert book.change(levels(("bid", 97, 0)), 30, 20)
+    assert book.best() == (99, 101)
+
+
+def test_changes_without_numbers_always_apply() -> None:
+    """As V1's, which has none."""
+    book = LiveBook()
+    assert not book.change(levels(("bid", 99, 1)))
+    book.replace(WHOLE)
+    assert book.change(levels(("bid", 99, 9)))
+    assert book.amount("bid", 99) == 9
