@@ -46,10 +46,14 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a request, and the time they signed it at (venue clock, ms)."""
+    """Who signed a request, and the time they signed it at (venue clock, ms).
+
+    `ref` is the request's own number, where the answer echoes it.
+    """
 
     key: str = field(repr=False)
     time_ms: int = 0
+    ref: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,16 @@ class Subscribe:
     """Client: tell me what happens on these channels, as many as the dialect puts in a frame.
 
     `ref` is a free text that may come back. `changes` asks for books as a whole one and then
-    changes (True), or as whole ones (False); None leaves it to the server.
+    changes (True), or as whole ones (False); None leaves it to the server. `time_ms` is the
+    client's clock, where the dialect says it. `refused` is what a server could not read of it as
+    channels of its own: the answers to those, ready to be sent.
     """
 
     channels: tuple[Channel, ...]
     ref: str | None = None
     changes: bool | None = None
+    time_ms: int | None = None
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Unsubscribe:
 
     channels: tuple[Channel, ...]
     ref: str | None = None
+    time_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -155,12 +164,16 @@ class HeartbeatReply:
 
 @dataclass(frozen=True)
 class Refused:
-    """Server: no; the venue's own words, and its code and the channel where told."""
+    """Server: no; the venue's own words, and its code and the channel where told.
+
+    `name` is the channel as it was written, where it is none of the dialect's.
+    """
 
     text: str
     ref: str | None = None
     code: str | None = None
     channel: Channel | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)

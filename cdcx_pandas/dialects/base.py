@@ -118,9 +118,13 @@ class Dialect(Protocol):
         """Read a question as the server gets it; raises `AuthError` on a wrong signature."""
 
     def encode_response(
-        self, operation: Operation[Any] | None, answer: object | CdcxError
+        self,
+        operation: Operation[Any] | None,
+        answer: object | CdcxError,
+        *,
+        ref: str | None = None,
     ) -> HttpResponse:
-        """Write an answer, or an error, as the server sends it."""
+        """Write an answer, or an error, as the server sends it; `ref` is the caller's, echoed."""
 
     def decode_response(
         self, operation: Operation[A], response: HttpResponse, *, exact: bool = False

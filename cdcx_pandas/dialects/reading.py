@@ -11,6 +11,7 @@ import re
 import reprlib
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -268,6 +269,35 @@ def first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return None
 
 
+def as_floats(columns: Columns) -> Columns:
+    """Return the columns with floats for decimals; whole numbers stay whole."""
+    return {
+        name: [float(value) if isinstance(value, Decimal) else value for value in values]
+        for name, values in columns.items()
+    }
+
+
+def ascending(columns: Columns, by: str) -> Columns:
+    """Return the columns sorted by one of them; nothing is copied when they already are."""
+    return _sorted(columns, columns[by])
+
+
+def by_time_and_id(columns: Columns) -> Columns:
+    """Sort trades by time, those of equal time by id as a number."""
+    keys = [
+        (stamp or 0, int(id_) if id_ and id_.isdecimal() else 0)
+        for stamp, id_ in zip(columns["time"], columns["id"], strict=True)
+    ]
+    return _sorted(columns, keys)
+
+
+def _sorted(columns: Columns, keys: list[Any]) -> Columns:
+    if keys == sorted(keys):
+        return columns
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return {name: [values[i] for i in order] for name, values in columns.items()}
+
+
 def unreadable(problem: str, seen: object) -> ProtocolError:
     """Return the error for an answer that is JSON and still cannot be read."""
     sample = shown(seen)
@@ -306,6 +336,11 @@ def seconds(ns: int | None) -> int | None:
 def millis(ns: int | None) -> int | None:
     """Write an instant as whole milliseconds, cut down."""
     return None if ns is None else ns // NS_PER_MS
+
+
+def date(ns: int) -> str:
+    """Write the day of an instant, in UTC."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%d}"
 
 
 def rows_of(columns: Columns) -> list[dict[str, Any]]:

@@ -107,7 +107,11 @@ class V1:
         return rest.decode_request(request, secret_of, self)
 
     def encode_response(
-        self, operation: Operation[Any] | None, answer: object | CdcxError
+        self,
+        operation: Operation[Any] | None,
+        answer: object | CdcxError,
+        *,
+        ref: str | None = None,
     ) -> HttpResponse:
         return answers.encode_response(operation, answer, self)
 
