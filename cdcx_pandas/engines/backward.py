@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas.errors import ProtocolError
 from cdcx_pandas.operations import GetMyTrades, GetOrderHistory
-from cdcx_pandas.tables import NS_PER_S, Columns
+from cdcx_pandas.tables import NS_PER_MS, NS_PER_S, Columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -199,13 +199,18 @@ def _after(
         return []
     oldest = min(stamps)
     if len(stretch.rows) > count:
-        return [(stretch, start, oldest + 1)]
+        return [(stretch, start, _behind(oldest))]
     if len(keys) < reading.rows:
         return []  # all of them known, and there was room for more
     if oldest == max(stamps):  # a full page of one instant: others of it cannot be reached
         reading.cut.append(oldest)
         return [(stretch, start, oldest)]
     return _halves(stretch, start, before, oldest)
+
+
+def _behind(stamp: int) -> int:
+    """Return an end that leaves out nothing of an instant: a whole millisecond may be cut down."""
+    return stamp + (NS_PER_MS if stamp % NS_PER_MS == 0 else 1)
 
 
 def _halves(
@@ -215,7 +220,7 @@ def _halves(
 
     So it is when pages are sorted by one time (updates) and bounded by another (creation).
     """
-    low, high = start or 0, before if before is not None else oldest + 1
+    low, high = start or 0, before if before is not None else _behind(oldest)
     middle = (low + high) // 2
     if middle in {low, high}:
         raise ProtocolError(

@@ -257,6 +257,20 @@ def test_a_history_is_whole_whichever_time_its_bounds_mean(
     assert batches[0] == [GetOpenOrders("x")]  # first, so that none slips through
 
 
+def test_stamps_that_are_cut_to_milliseconds_lose_nothing() -> None:
+    """Bounds are compared with what the venue knows, and it knows more than it tells."""
+    orders = [(n, BEGIN + n * 300_000 + 17, BEGIN + n * 300_000 + 17) for n in range(1, 60)]
+
+    def told(page: Operation[Any]) -> Answer:
+        answer = Book(orders, set(), "updated")(page)
+        cut = [stamp // 10**6 * 10**6 for stamp in answer.columns["updated"]]
+        return Answer(ORDERS, answer.columns | {"updated": cut})
+
+    pages = Endpoint(GetOrderHistory, "/h", "h", paging=Paging.BACKWARD, page_rows=5)
+    answer, _ = drive(ask(GetOrderHistory("x", BEGIN), pages), told)
+    assert answer.columns["id"] == [str(n) for n, _, _ in orders]
+
+
 def test_an_order_that_ends_while_it_is_asked_for_is_told_once_and_ended() -> None:
     """It is in both lists; the later word counts."""
 
