@@ -82,7 +82,7 @@ async def _listens(running: launch.Running) -> float:
     async def listen(session: aiohttp.ClientSession, until: float) -> None:
         nonlocal heard
         async with session.ws_connect(running.addresses["v1"].ws, autoping=False) as stream:
-            await stream.send_str(str(DIALECT.encode_frame(Subscribe(TickerChannel("btcusdt")))))
+            await stream.send_str(str(DIALECT.encode_frame(Subscribe((TickerChannel("btcusdt"),)))))
             while (left := until - time.perf_counter()) > 0:
                 try:
                     await stream.receive(timeout=left)
