@@ -14,10 +14,7 @@ import cdcx_pandas as cdcx
 from cdcx_pandas import session as sessions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OPTIONS = (
-    doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
-    | doctest.REPORT_ONLY_FIRST_FAILURE
-)  # fmt: skip
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_ONLY_FIRST_FAILURE
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +30,14 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_every_result_of_the_guide_is_what_the_call_gives() -> None:
-    """Each statement's call runs on the sandbox and gives the result printed beside it."""
-    page = ROOT / "docs" / "guide.md"
+@pytest.mark.parametrize(("name", "least"), [("guide.md", 35), ("recipes.md", 20)])
+def test_every_result_of_the_pages_is_what_the_call_gives(name: str, least: int) -> None:
+    """Each call runs on the sandbox and gives the result, or the error's text, beside it."""
+    page = ROOT / "docs" / name
     examples = doctest.DocTestParser().get_doctest(
         "\n".join(blocks(page)), {}, page.name, str(page), 0
     )
-    assert len(examples.examples) > 30
+    assert len(examples.examples) > least
     said: list[str] = []
     failed = doctest.DocTestRunner(optionflags=OPTIONS).run(examples, out=said.append)
     assert failed.failed == 0, "".join(said)
