@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check bench soak fuzz clean
+.PHONY: help demo lab test check docs bench soak fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ check: .venv/.dev ## format, lint, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest --quiet tests/test_layers.py
+
+docs: .venv/.dev ## the pages that are made from the source
+	@$(BIN)/python docs/generate.py
 
 bench: .venv/.dev ## speed, beside what else one could use
 	@$(BIN)/python -m tests.benchmarks

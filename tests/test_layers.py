@@ -135,3 +135,55 @@ def test_a_right_import_is_let_through(module: str, source: str) -> None:
     """The rules refuse nothing that the floors allow."""
     folder = (PACKAGE, *module.split(".")[:-1])
     assert not [c for found in imports(source, folder) for c in complaints(module, found)]
+
+
+# ---------------------------------------------------------------------- dialects are one of many
+
+DIALECT_NAMES = frozenset(
+    path.name for path in (ROOT / PACKAGE / "dialects").iterdir() if (path / "__init__.py").exists()
+)
+# The sandbox's command line puts the wires together, each with options of its own.
+MAY_NAME_A_DIALECT = ("dialects", "venues", "sandbox.main")
+
+
+def named_dialects(source: str, folder: tuple[str, ...]) -> Iterator[str]:
+    """Yield where a source imports one dialect, or compares something with a dialect's name."""
+    for found in imports(source, folder):
+        if any(is_in(found.name, f"{PACKAGE}.dialects.{name}") for name in DIALECT_NAMES):
+            yield f"{found.line}: imports {found.name}"
+    for node in ast.walk(ast.parse(source)):
+        sides: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            inner = [c.elts for c in sides if isinstance(c, (ast.Tuple, ast.List, ast.Set))]
+            sides += [side for elements in inner for side in elements]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        for side in sides:
+            if isinstance(side, ast.Constant) and side.value in DIALECT_NAMES:
+                yield f"{side.lineno}: compares with {side.value!r}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / PACKAGE).rglob("*.py")), ids=module_of)
+def test_no_dialect_is_named_outside(path: Path) -> None:
+    """Only the dialects and the venues know which dialects there are."""
+    module = module_of(path)
+    if any(is_in(module, owner) for owner in MAY_NAME_A_DIALECT):
+        return
+    folder = path.relative_to(ROOT).parent.parts
+    assert not list(named_dialects(path.read_text("utf-8"), folder))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from cdcx_pandas.dialects.v1 import V1",
+        "from cdcx_pandas.dialects import exchange",
+        "if dialect.name == 'v1': pass",
+        "if name in {'exchange', 'x'}: pass",
+        "match name:\n    case 'v1': pass",
+    ],
+)
+def test_a_named_dialect_is_seen(source: str) -> None:
+    """The rule finds each form."""
+    assert list(named_dialects(source, (PACKAGE,)))

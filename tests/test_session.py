@@ -165,13 +165,14 @@ def test_the_old_hosts_errors_say_that_nobody_answers() -> None:
     )
 
 
-def test_todays_dialect_is_not_here_yet_and_says_so() -> None:
-    """The default venue answers as soon as its dialect is spoken; until then it says so."""
-    for name in ("exchange", "uat"):
-        with pytest.raises(e.Unsupported) as caught:
-            cdcx.use(name)
-        assert "is not in this version" in str(caught.value)
-        assert "cdcx.use('sandbox')" in str(caught.value)
+def test_an_unknown_dialect_is_told_with_the_list() -> None:
+    """A venue whose dialect nobody speaks is refused with those that are spoken."""
+    with pytest.raises(e.Unsupported) as caught:
+        cdcx.use(cdcx.Venue("mine", dialect="v3", rest="http://127.0.0.1:1"))
+    assert str(caught.value).splitlines()[0] == (
+        "The dialect 'v3' of venue 'mine' is not in this version."
+    )
+    assert "This version speaks exchange, v1." in str(caught.value)
 
 
 def test_an_unknown_venue_is_told_with_the_list() -> None:
