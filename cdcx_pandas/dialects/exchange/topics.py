@@ -57,7 +57,7 @@ def write_channel(channel: Channel, names: Names) -> str:
         case DepthChannel(symbol, step, levels):
             if step:
                 raise wire.unmerged(step)
-            return f"book.{names.theirs(symbol)}.{levels or wire.STREAM_DEPTH}"
+            return f"book.{names.theirs(symbol)}.{_told_depth(levels)}"
         case ValuationChannel(symbol, kind):
             return f"{_VALUATION_WORDS[kind]}.{_valued(names.theirs(symbol), kind)}"
         case OrderChannel(symbol):
@@ -75,6 +75,18 @@ def write_channel(channel: Channel, names: Names) -> str:
                 todo="Watch a list of markets, or ask tickers().",
                 sent="no",
             )
+
+
+def _told_depth(levels: int | None) -> int:
+    depth = wire.STREAM_DEPTH if levels is None else levels
+    if depth not in wire.BOOK_DEPTHS:
+        raise e.BadRequest(
+            f"levels: the exchange's stream has no books of {levels!r} levels.",
+            why=f"It has {', '.join(map(str, wire.BOOK_DEPTHS))}, the last as whole books only.",
+            todo="Ask for the next larger one, and take what you need of it.",
+            sent="no",
+        )
+    return depth
 
 
 def _valued(theirs: str, kind: ValuationKind) -> str:
