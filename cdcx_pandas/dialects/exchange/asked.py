@@ -2,7 +2,7 @@
 
 The venue is strict about JSON types in its own ways: an amount that is a number looks like a
 wrong signature to it, a limit that is a text is no limit. Each refusal here carries the code
-that was seen or documented for it (docs/protocol-exchange.md, Requests).
+that was seen or documented for it (docs/protocol-exchange.md, 2).
 """
 
 from __future__ import annotations

@@ -309,7 +309,7 @@ def written_as(error: e.CdcxError, operation: op.Operation[object] | None) -> tu
     """Return code, message and HTTP status of an error, as the server writes them.
 
     An order that is not there is told in three ways, by what was asked of it
-    (docs/protocol-exchange.md, Orders).
+    (docs/protocol-exchange.md, 7).
     """
     code = error.code
     if code is None or code not in TABLE:

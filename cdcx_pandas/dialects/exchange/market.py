@@ -34,7 +34,7 @@ _SYMBOLS: Fields = {
     "kind": (("inst_type",), r.word("inst_type", _KINDS, other="other")),
     "price_tick": (("price_tick_size",), r.number),
     "amount_tick": (("qty_tick_size",), r.number),
-    # Documented as tick and smallest amount in one (docs/protocol-exchange.md, Instruments).
+    # Documented as tick and smallest amount in one (docs/protocol-exchange.md, 6).
     "amount_min": (("qty_tick_size",), r.number),
     "price_precision": (("quote_decimals",), r.whole),
     "amount_precision": (("quantity_decimals",), r.whole),

@@ -108,7 +108,7 @@ def endpoint(operation: Operation[Any]) -> Endpoint:
     if row is None:
         raise e.Unsupported(
             f"The exchange has no question {type(operation).__name__}.",
-            why="It was V1's, or its like is refused by design (docs/protocol-exchange.md).",
+            why="It was V1's, or its like is refused by design (docs/protocol-exchange.md, 14).",
             todo=_INSTEAD.get(type(operation), "See the support matrix for what each venue can."),
             sent="no",
         )
@@ -176,7 +176,7 @@ def _params(operation: Operation[Any], names: Names) -> dict[str, Any]:
         case op.GetValuations(kind=kind):
             return _value_params(operation, wire.VALUATIONS[kind], names)
         case op.GetBalanceHistory(period, end, limit):
-            # The only history whose end must be a number (docs/protocol-exchange.md, Requests).
+            # The only history whose end must be a number (docs/protocol-exchange.md, 2).
             timeframe = "H1" if period == "1hour" else "D1"
             end_ms = None if end is None else wire.ceil_ms(end)
             return {"timeframe": timeframe, "end_time": end_ms, "limit": limit}
