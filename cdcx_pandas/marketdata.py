@@ -515,9 +515,7 @@ def funding(
 
     Examples
     --------
-    >>> with use("sandbox", dialect="exchange"):
-    ...     rates = funding("btcusd-perp", start="2D")
-    >>> len(rates)
+    >>> len(funding("btcusd-perp", start="2D", session=use("exchange")))  # doctest: +SKIP
     48
     """
     session = session or current_session()
