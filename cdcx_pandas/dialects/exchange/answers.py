@@ -269,13 +269,11 @@ def _fast(operation: Operation[Any], body: bytes) -> Columns | None:
 
 
 def _are_meant(columns: Columns, names: tuple[str, ...]) -> bool:
-    """Tell whether all numbers are such as `reading.number` takes: NaN makes a sum NaN."""
-    return all(
-        -_LARGEST < sum(columns[name]) < _LARGEST
-        and min(columns[name]) > -_LARGEST
-        and max(columns[name]) < _LARGEST
-        for name in names
-    )
+    """Tell whether there are only numbers such as `reading.number` takes.
+
+    One that is none, or too large, makes the sum so.
+    """
+    return -_LARGEST < sum(sum(columns[name]) for name in names) < _LARGEST
 
 
 # ---------------------------------------------------------------------------------- writing
