@@ -296,7 +296,7 @@ def positions(
 
     Examples
     --------
-    >>> list(positions(session=use("exchange")).columns)  # doctest: +SKIP  # needs a key
+    >>> list(positions(session=use("exchange")).columns)  # doctest: +SKIP
     ['amount', 'cost', 'pnl', 'updated']
     """
     session = session or current_session()
@@ -331,7 +331,7 @@ def fees(symbol: str, *, exact: bool = False, session: Session | None = None) ->
 
     Examples
     --------
-    >>> fees("btcusdt", session=use("exchange"))["taker"].tolist()  # doctest: +SKIP  # needs a key
+    >>> fees("btcusdt", session=use("exchange"))["taker"].tolist()  # doctest: +SKIP
     [0.00069]
     """
     session = session or current_session()
