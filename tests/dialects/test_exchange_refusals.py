@@ -225,6 +225,12 @@ def test_verbs_and_paths() -> None:
             X.decode_response(op.GetSymbols(), response)
 
 
+def test_networks_are_refused_as_to_a_sub_account() -> None:
+    """Clients ask for them by themselves, and take this for an answer."""
+    request = signed("private/get-currency-networks", {})
+    assert code_of(request) == (10001, "SYS_ERROR", 400)
+
+
 # ------------------------------------------------------------------------------------ market
 
 PUBLIC: dict[str, tuple[str, dict[str, str], int, str]] = {

@@ -36,6 +36,10 @@ _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,30})?", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _COUNT = 25
 """How many rows come where a public question does not say."""
+_OF_MAIN_ACCOUNTS = "/private/get-currency-networks"
+"""Where a sub-account is told SYS_ERROR (ccxt's source). Clients ask it unasked, so that a server
+without it would turn them away; whoever wants networks wants to withdraw.
+"""
 
 
 def refusal(code: str, words: str = "") -> e.BadRequest:
@@ -48,6 +52,8 @@ def decode_request(
 ) -> tuple[Operation[Any], Caller | None]:
     """Read a question; the caller is told where it was signed, and rightly."""
     row = _BY_PATH.get(request.path)
+    if request.path == _OF_MAIN_ACCOUNTS:
+        raise e.ServerError("Not for sub-accounts.", code="10001")
     if row is None:
         raise e.NotFound("No such path.", endpoint=request.path)
     if request.method != row.method:
