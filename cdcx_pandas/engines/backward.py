@@ -199,7 +199,8 @@ def _after(
         return []
     oldest = min(stamps)
     if len(stretch.rows) > count:
-        return [(stretch, start, _behind(oldest))]
+        behind = _behind(oldest)
+        return [(stretch, start, behind if before is None else min(behind, before))]
     if len(keys) < reading.rows:
         return []  # all of them known, and there was room for more
     if oldest == max(stamps):  # a full page of one instant: others of it cannot be reached

@@ -29,10 +29,12 @@ _NAT = np.iinfo(np.int64).min
 
 def category_of(column: Column) -> pd.CategoricalDtype:
     """Return the fixed categories of a column."""
-    return _CATEGORIES.setdefault(column.words, pd.CategoricalDtype(list(column.words)))
+    return _category(column.words)
 
 
-_CATEGORIES: dict[tuple[str, ...], pd.CategoricalDtype] = {}
+@cache
+def _category(words: tuple[str, ...]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(list(words))
 
 
 def to_frame(

@@ -257,6 +257,15 @@ def test_a_history_is_whole_whichever_time_its_bounds_mean(
     assert batches[0] == [GetOpenOrders("x")]  # first, so that none slips through
 
 
+def test_nothing_behind_the_end_is_asked_for() -> None:
+    """Also where the oldest row of a page is of a whole millisecond just before the end."""
+    at = BEGIN + 28_125_000_000
+    tape = Tape([(at, 1, 1), (at + 1, 2, 2)])
+    answer, _ = drive(ask(GetTrades("x", BEGIN, at + 1), TRADE_PAGES), tape)
+    assert answer.columns["id"] == ["1"]
+    assert max(page.end for page in tape.asked) == at + 1
+
+
 def test_stamps_that_are_cut_to_milliseconds_lose_nothing() -> None:
     """Bounds are compared with what the venue knows, and it knows more than it tells."""
     orders = [(n, BEGIN + n * 300_000 + 17, BEGIN + n * 300_000 + 17) for n in range(1, 60)]
