@@ -186,9 +186,11 @@ def _read(told: dict[str, Any], process: subprocess.Popen[str]) -> Running:
     clock, control = told["clock"], told["control"]
     return Running(
         addresses={
-            name: Address(told[name]["rest"], told[name].get("ws") or told[name]["market_ws"])
-            for name in ("v1", "exchange")
-            if name in told
+            name: Address(
+                there["rest"], there.get("ws") or there["market_ws"], there.get("user_ws")
+            )
+            for name, there in told.items()
+            if isinstance(there, dict) and "rest" in there
         },
         credentials=Credentials(told["api_key"], told["api_secret"], source="sandbox"),
         run=told["run"],

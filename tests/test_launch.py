@@ -67,9 +67,15 @@ def test_the_json_line_says_everything() -> None:
     assert process.stdout is not None
     assert process.stdin is not None
     told = json.loads(process.stdout.readline())
-    assert set(told) == {"v1", "api_key", "api_secret", "run", "clock", "control"}
+    assert set(told) == {"v1", "exchange", "api_key", "api_secret", "run", "clock", "control"}
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", told["v1"]["rest"])
     assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/kline-api/ws", told["v1"]["ws"])
+    host = told["v1"]["rest"].removeprefix("http://")
+    assert told["exchange"] == {
+        "rest": f"http://{host}/exchange/v1",
+        "market_ws": f"ws://{host}/exchange/v1/market",
+        "user_ws": f"ws://{host}/exchange/v1/user",
+    }
     assert re.fullmatch(r"[A-Za-z0-9]{32}", told["api_key"])
     assert told["clock"]["speed"] == 60
     assert told["clock"]["at"] == 1_619_827_200 * 10**9

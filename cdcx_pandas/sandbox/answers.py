@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from cdcx_pandas.sandbox.desk import Touch
     from cdcx_pandas.sandbox.orders import Scale
     from cdcx_pandas.sandbox.tape import Bars, DayStats, Trades
 
@@ -30,26 +31,32 @@ R = TypeVar("R")
 
 CLOSED_AFTER_NS = 2 * NS_PER_S
 """A bar is final so long after it is over: `KLINES` says so."""
-PAGE_ROWS = 20
 _BAND = 10
 """A price more than so many times away from the last one is refused."""
 _CHANGE_DECIMALS = 10
 _STEP_DECIMALS = 2
 """By so many decimals each step of the depth is coarser than the one before."""
 _WIDE = Context(prec=60)
+_INVALID_PRICE, _INVALID_AMOUNT = "308", "213"
+FIRST_MATCH = 4_611_686_018_000_000_000
+"""Where the numbers of matches begin, as on today's exchange; V1 has none."""
 
 
 TICKER_COLUMNS = (
-    "symbol", "last", "bid", "ask", "open", "high", "low", "volume", "quote_volume", "change",
+    "symbol", "last", "bid", "ask", "bid_amount", "ask_amount", "open", "high", "low", "volume",
+    "quote_volume", "change",
 )  # fmt: skip
 
 
-def ticker_row(
-    scale: Scale, day: DayStats | None, touch: tuple[int | None, int | None]
-) -> dict[str, Any]:
-    """Return the row of a market: its last 24 hours and its best prices."""
-    bid, ask = (None if ticks is None else scale.price(ticks) for ticks in touch)
-    row: dict[str, Any] = {"symbol": scale.pair.symbol, "bid": bid, "ask": ask}
+def ticker_row(scale: Scale, day: DayStats | None, touch: Touch) -> dict[str, Any]:
+    """Return the row of a market: its last 24 hours, its best prices and the amounts there."""
+    row: dict[str, Any] = {
+        "symbol": scale.pair.symbol,
+        "bid": None if touch.bid is None else scale.price(touch.bid),
+        "ask": None if touch.ask is None else scale.price(touch.ask),
+        "bid_amount": None if touch.bid_lots is None else scale.amount(touch.bid_lots),
+        "ask_amount": None if touch.ask_lots is None else scale.amount(touch.ask_lots),
+    }
     if day is None:
         return row | dict.fromkeys(
             ("last", "open", "high", "low", "volume", "quote_volume", "change")
@@ -82,6 +89,29 @@ def kline_columns(bars: Bars, period: str, scale: Scale, now_ns: int) -> Columns
     }
 
 
+def flat_columns(bars: Bars, period: str, end_ns: int) -> Bars:
+    """Fill the bars in which nothing traded, up to `end_ns`: flat at the close before.
+
+    They belong to no trade, so their last one is that of the bar before.
+    """
+    if not bars.time_ns.size:
+        return bars
+    first = bar_number(period, int(bars.time_ns[0]))
+    last = max(bar_number(period, end_ns - 1), bar_number(period, int(bars.time_ns[-1])))
+    times = np.array([bar_time(period, n) for n in range(first, last + 1)], dtype=np.int64)
+    place = bars.time_ns.searchsorted(times, "right") - 1
+    filled = bars.rows(place)
+    empty = bars.time_ns[place] != times
+    close = filled.close
+    prices = {
+        name: np.where(empty, close, getattr(filled, name)) for name in ("open", "high", "low")
+    }
+    sums = {
+        name: np.where(empty, 0, getattr(filled, name)) for name in ("volume", "turnover", "trades")
+    }
+    return filled._replace(time_ns=times, **prices, **sums)
+
+
 def trade_columns(trades: Trades, scale: Scale) -> Columns:
     """Return public trades as columns, ascending."""
     return {
@@ -90,7 +120,13 @@ def trade_columns(trades: Trades, scale: Scale) -> Columns:
         "price": [scale.price(ticks) for ticks in trades.price.tolist()],
         "amount": [scale.amount(lots) for lots in trades.amount.tolist()],
         "side": ["buy" if side == BUY else "sell" for side in trades.side.tolist()],
+        "match_id": [match_id(id_) for id_ in trades.id.tolist()],
     }
+
+
+def match_id(trade_id: int) -> str | None:
+    """Return the number of the match a trade is of; recorded ids of 19 digits tell none."""
+    return str(FIRST_MATCH + trade_id) if trade_id < FIRST_MATCH >> 8 else None
 
 
 def merged(rows: Ints, side: int, step: int) -> tuple[Ints, Ints]:
@@ -109,9 +145,9 @@ def coarse_price(price: int, precision: int, step: int) -> Decimal:
     return scaled(price, decimals) if decimals >= 0 else Decimal(price * 10**-decimals)
 
 
-def page_of(rows: Sequence[R], page: int | None, size: int | None) -> list[R]:
+def page_of(rows: Sequence[R], page: int | None, size: int) -> list[R]:
     """Return one page of a listing, counted from 0."""
-    length = PAGE_ROWS if size is None else max(size, 0)
+    length = max(size, 0)
     first = (page or 0) * length
     return list(rows[first : first + length])
 
@@ -127,29 +163,32 @@ def is_in(time_ns: int, start: int | None, end: int | None) -> bool:
 def whole(value: Decimal, decimals: int, name: str) -> int:
     """Return a number as an integer of its smallest unit; it may not be finer than that."""
     if not value.is_finite() or value <= 0:
-        raise e.BadRequest(f"The {name} is not above zero.")
+        code = _INVALID_PRICE if name == "price" else _INVALID_AMOUNT
+        raise e.BadRequest(f"The {name} is not above zero.", code=code)
     exact = value.scaleb(decimals, _WIDE)
     if exact != exact.to_integral_value():
-        raise e.PrecisionTooHigh(f"The {name} has more than {decimals} decimals.")
+        code = _INVALID_PRICE if name == "price" else _INVALID_AMOUNT
+        raise e.PrecisionTooHigh(f"The {name} has more than {decimals} decimals.", code=code)
     return int(exact)
 
 
-def price_ticks(price: Decimal, precision: int, last: int | None) -> int:
-    """Return a limit price in ticks; it may not be ten times away from the last price."""
-    ticks = whole(price, precision, "price")
+def check_band(ticks: int, last: int | None) -> None:
+    """Refuse a limit price that is ten times away from the last price."""
     if last is not None and not last < ticks * _BAND < last * _BAND * _BAND:
         raise e.PriceOutOfBand("The price is too far from the last one.")
-    return ticks
 
 
-def spend_units(spend: Decimal, scale: Scale, ask: int | None) -> int:
-    """Return the money of a market buy in units; it must buy one lot."""
+def spend_units(spend: Decimal, scale: Scale) -> int:
+    """Return the money of a market buy in units."""
     if not spend.is_finite() or spend <= 0:
         raise e.BadRequest("The amount to spend is not above zero.")
     decimals = scale.pair.price_precision + scale.pair.amount_precision
     if spend.scaleb(decimals, _WIDE) % 1:
         raise e.PrecisionTooHigh(f"The amount to spend has more than {decimals} decimals.")
-    units = to_units(spend)
+    return to_units(spend)
+
+
+def check_spend(units: int, scale: Scale, ask: int | None) -> None:
+    """Refuse money that does not buy one lot."""
     if ask is not None and units < ask * scale.cost:
         raise e.BelowMinimum("The amount to spend does not buy the smallest amount.")
-    return units

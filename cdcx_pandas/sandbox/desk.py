@@ -32,6 +32,15 @@ class Hit(NamedTuple):
     lots: int
 
 
+class Touch(NamedTuple):
+    """The best prices of a book and the lots there, None where a side is empty."""
+
+    bid: int | None
+    ask: int | None
+    bid_lots: int | None
+    ask_lots: int | None
+
+
 class _Newest:
     """The newest trade as time goes by, looked up again only when another one is due.
 
@@ -72,7 +81,7 @@ class Desk:
         self._newest = _Newest(market)
         self._newest_a_day_ago = _Newest(market)
         self._stats: tuple[tuple[int, int], DayStats | None] | None = None
-        self._touch: tuple[tuple[int, int, int], tuple[int | None, int | None]] | None = None
+        self._touch: tuple[tuple[int, int, int], Touch] | None = None
 
     @property
     def pair(self) -> Pair:
@@ -101,14 +110,21 @@ class Desk:
         """Return a value that stays the same as long as the book does."""
         return now_ns // NS_PER_S, self.last_id(now_ns), self.engine.version
 
-    def touch(self, now_ns: int) -> tuple[int | None, int | None]:
-        """Return best bid and ask of the visible book."""
+    def price_at(self, time_ns: int) -> int | None:
+        """Return the price of the newest trade at any time, None before the first."""
+        last = self.market.last_trades(time_ns + 1, 1).price
+        return int(last[0]) if last.size else None
+
+    def touch(self, now_ns: int) -> Touch:
+        """Return the best levels of the visible book."""
         key = self.book_key(now_ns)
         if self._touch is None or self._touch[0] != key:
             levels = 1 if self.engine.is_plain(key[0]) else BOOK_LEVELS
             book = self.engine.visible(self.market.book(now_ns, levels), key[0])
-            bid, ask = (int(side[0, 0]) if len(side) else None for side in book)
-            self._touch = key, (bid, ask)
+            (bid, bid_lots), (ask, ask_lots) = (
+                (int(side[0, 0]), int(side[0, 1])) if len(side) else (None, None) for side in book
+            )
+            self._touch = key, Touch(bid, ask, bid_lots, ask_lots)
         return self._touch[1]
 
     def day(self, now_ns: int) -> DayStats | None:

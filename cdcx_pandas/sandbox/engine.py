@@ -138,12 +138,12 @@ class Engine:
             )
         )
 
-    def take(self, wish: Wish, book: Book, second: int) -> Taken:
-        """Let a new order trade as far as it can; what is left of it does not rest yet.
+    def find(self, wish: Wish, book: Book, second: int) -> Taken:
+        """Return what a new order would meet now; nothing changes.
 
         With a budget it ends when what remains of it buys no further lot.
         """
-        taken = Taken([], [])
+        found = Taken([], [])
         levels = self._levels(-wish.side, book.bids if wish.side == SELL else book.asks, second)
         got, paid = 0, 0
         for price, lots, maker in levels:
@@ -155,11 +155,16 @@ class Engine:
             if room <= 0:
                 break
             if maker is not None and self._owner(maker) == wish.owner:
-                taken.cancelled.append(maker)
+                found.cancelled.append(maker)
                 continue
             lots = min(lots, room)  # noqa: PLW2901 - what is taken of the level
-            taken.fills.append(Fill(price, lots, maker))
+            found.fills.append(Fill(price, lots, maker))
             got, paid = got + lots, paid + price * lots
+        return found
+
+    def take(self, wish: Wish, book: Book, second: int) -> Taken:
+        """Let a new order trade as far as it can; what is left of it does not rest yet."""
+        taken = self.find(wish, book, second)
         for order in taken.cancelled:
             self.cancel(order)
         for fill in taken.fills:
@@ -180,6 +185,14 @@ class Engine:
         del queue[order]
         if not queue:
             del self._sides[side][price]
+        self.version += 1
+
+    def shrink(self, order: int, lots: int) -> None:
+        """Leave so many lots of a resting order, which keeps its place."""
+        side, price = self._places[order]
+        queue = self._sides[side][price]
+        assert 0 < lots <= queue[order].lots, "an order that grows loses its place"
+        queue[order] = queue[order]._replace(lots=lots)
         self.version += 1
 
     def meet(self, price: int, lots: int) -> list[Fill]:

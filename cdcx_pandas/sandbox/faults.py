@@ -18,9 +18,10 @@ import msgspec
 
 from cdcx_pandas.errors import BadRequest
 from cdcx_pandas.messages import HttpResponse
+from cdcx_pandas.tables import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Body = Literal["json", "html", "empty"]
 
@@ -46,7 +47,11 @@ class Fault:
         Answer this HTTP status with this kind of body. On the stream's path: instead of
         opening.
     code
-        Answer this error code in V1's envelope, under HTTP 200.
+        Answer this error code in the wire's envelope, under HTTP 200.
+    as_text
+        Answer what is right, with ``code`` and ``id`` of the envelope as texts.
+    holes
+        Leave every so-manieth row of the answer's table out.
     text
         Answer, or tell, this text and nothing else.
     drop
@@ -62,7 +67,11 @@ class Fault:
         Answer, or tell, something compressed that inflates to 400 MB.
     mute
         On the stream's path: never send anything but pings. On a channel: leave the update
-        out.
+        out, so that a chain of changes breaks.
+    no_pings
+        On the stream's path: never ask whether one is there.
+    twice
+        On a channel: tell the update two times.
     close
         On the stream: close it with this code of RFC 6455, once open or instead of an update.
     """
@@ -75,6 +84,8 @@ class Fault:
     body: Body = "json"
     retry_after: float | None = None
     code: Any = None
+    as_text: bool = False
+    holes: int = 0
     text: str | None = None
     drop: bool = False
     lose_answer: bool = False
@@ -82,6 +93,8 @@ class Fault:
     truncate: bool = False
     bomb: bool = False
     mute: bool = False
+    no_pings: bool = False
+    twice: bool = False
     close: int | None = None
 
 
@@ -140,8 +153,27 @@ class Script:
         return None
 
 
-def spoiled(fault: Fault, path: str, response: HttpResponse) -> HttpResponse:
-    """Return what is answered instead of `response`."""
+_V1_REFUSAL: Mapping[str, Any] = {"msg": "on order", "data": None}
+
+
+def with_holes(answer: object, every: int) -> object:
+    """Leave rows of a table out, every so-manieth one; anything else stays as it is."""
+    if not isinstance(answer, Answer):
+        return answer
+    columns = {
+        name: [value for at, value in enumerate(values) if (at + 1) % every]
+        for name, values in answer.columns.items()
+    }
+    return replace(answer, columns=columns)
+
+
+def spoiled(
+    fault: Fault, path: str, response: HttpResponse, refusal: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """Return what is answered instead of `response`.
+
+    `refusal` is what stands beside an error code in the wire's envelope; V1's if None.
+    """
     if fault.status is not None:
         told = {"status": fault.status, "error": "On order", "path": path}
         body, kind = {
@@ -155,8 +187,12 @@ def spoiled(fault: Fault, path: str, response: HttpResponse) -> HttpResponse:
         return HttpResponse(fault.status, body, headers)
     json = {"content-type": "application/json;charset=utf-8"}
     if fault.code is not None:
-        envelope = {"code": fault.code, "msg": "on order", "data": None}
+        envelope = {"code": fault.code, **(_V1_REFUSAL if refusal is None else refusal)}
         return HttpResponse(200, msgspec.json.encode(envelope), json)
+    if fault.as_text:
+        told = msgspec.json.decode(response.body)
+        told |= {key: str(told[key]) for key in ("code", "id") if key in told}
+        return replace(response, body=msgspec.json.encode(told))
     if fault.text is not None:
         return HttpResponse(200, fault.text.encode(), json)
     if fault.bomb:
@@ -167,7 +203,7 @@ def spoiled(fault: Fault, path: str, response: HttpResponse) -> HttpResponse:
 def spoiled_frame(fault: Fault, payload: str | bytes) -> str | bytes:
     """Return what is told instead of `payload`."""
     if fault.text is not None:
-        return gzip.compress(fault.text.encode())
+        return fault.text if isinstance(payload, str) else gzip.compress(fault.text.encode())
     if fault.bomb:
         return bomb()
     if fault.truncate:

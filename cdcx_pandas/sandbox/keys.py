@@ -100,6 +100,18 @@ def may(key: Key, operation: Operation[Any], address: str) -> None:
     PermissionDenied
         It is bound to another address (code 100007), or lacks the right (code 110032).
     """
+    may_read(key, address)
+    needed = _NEEDED[operation.effect]
+    if needed is not None and needed not in key.rights:
+        raise PermissionDenied(
+            f"The API key has no right to {needed}.",
+            why=f"It may {' and '.join(sorted(key.rights)) or 'do nothing'}.",
+            code=RIGHT_DENIED,
+        )
+
+
+def may_read(key: Key, address: str) -> None:
+    """Do nothing if a key may be used at all from this address; raises as `may`."""
     if key.revoked:
         raise AuthError("The API key was revoked.", todo="Use another one.")
     if key.address is not None and key.address != address:
@@ -107,13 +119,6 @@ def may(key: Key, operation: Operation[Any], address: str) -> None:
             f"The API key may not be used from {address}.",
             why="It is bound to another internet address.",
             code=ADDRESS_DENIED,
-        )
-    needed = _NEEDED[operation.effect]
-    if needed is not None and needed not in key.rights:
-        raise PermissionDenied(
-            f"The API key has no right to {needed}.",
-            why=f"It may {' and '.join(sorted(key.rights)) or 'do nothing'}.",
-            code=RIGHT_DENIED,
         )
 
 

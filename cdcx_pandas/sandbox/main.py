@@ -21,6 +21,8 @@ from cdcx_pandas.errors import CdcxError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cdcx_pandas.sandbox.exchange import Exchange
+    from cdcx_pandas.sandbox.rules import Wire
     from cdcx_pandas.sandbox.server import Server
 
 _LATEST_NS = 7_258_118_400 * 10**9
@@ -51,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--at", type=_instant, help="when its time starts: ISO text, UTC, or ns (default now)")
     add("--replay", help="CSV or Parquet of recorded trades or bars, served for --symbol")
     add("--symbol", help="the market of --replay, such as btcusd")
+    add(
+        "--flat", action="store_true", help="bars without a trade are flat on a replay, today's way"
+    )
     add("--json", action="store_true", help="print one JSON line; serve until stdin closes")
     wire = parser.add_argument_group("the wire (on these, servers of this family differ)")
     add = wire.add_argument
@@ -61,7 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--trade-list", action="store_true", help="repeat an order's fills as trade_list")
     add("--ping-unit", choices=("ms", "s"), default="ms", help="unit of the ping's number")
     add("--ping-every", type=_number(0.001), default=5.0, metavar="SECONDS", help="default 5")
-    add("--push-every", type=_number(0.001), default=1.0, metavar="SECONDS", help="default 1")
+    add(
+        "--heartbeat-every",
+        type=_number(0.001),
+        default=30.0,
+        metavar="SECONDS",
+        help="today's ping; default 30",
+    )
+    add(
+        "--push-every",
+        type=_number(0.001),
+        default=1.0,
+        metavar="SECONDS",
+        help="V1's cadence, and what today's cadences are multiplied by; default 1",
+    )
     add("--clock-window", type=_number(0), default=30.0, metavar="SECONDS", help="default 30")
     add("--all-orders-range", action="store_true", help="order lists span ten minutes at most")
     add("--rate-headers", action="store_true", help="tell what is left of the limits")
@@ -134,15 +152,14 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     """Put the exchange together; heavy parts are imported here, so that --help is quick."""
-    from cdcx_pandas.dialects.v1 import V1
     from cdcx_pandas.errors import BadRequest, BadTime
     from cdcx_pandas.sandbox.exchange import Exchange
     from cdcx_pandas.sandbox.exchange import Options as ExchangeOptions
     from cdcx_pandas.sandbox.keys import make_keys
     from cdcx_pandas.sandbox.ledger import Ledger
     from cdcx_pandas.sandbox.market import Market
-    from cdcx_pandas.sandbox.pairs import HISTORY_BEGINS_NS, PAIRS
-    from cdcx_pandas.sandbox.server import Options, Server, Wire
+    from cdcx_pandas.sandbox.pairs import HISTORY_BEGINS_NS, PAIRS, TODAYS_PAIRS, derivatives
+    from cdcx_pandas.sandbox.server import Options, Server
     from cdcx_pandas.sandbox.tape import SyntheticTape
     from cdcx_pandas.transport.clock import ScaledClock
 
@@ -155,7 +172,8 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
             "--at is a time the sandbox has not.",
             why="Its history begins 2019-11-14, and it ends before the year 2200.",
         )
-    markets = {pair.symbol: Market(SyntheticTape(pair, options.seed)) for pair in PAIRS}
+    pairs = (*PAIRS, *TODAYS_PAIRS, *derivatives(at_ns))
+    markets = {pair.symbol: Market(SyntheticTape(pair, options.seed)) for pair in pairs}
     if options.replay is not None:
         from cdcx_pandas.sandbox.replay import read_replay
 
@@ -164,25 +182,13 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     exchange = Exchange(
         markets, Ledger(), seed=options.seed, options=ExchangeOptions(start_ns=at_ns)
     )
-    dialect = V1(
-        profile=options.profile,
-        spells_valuation=options.btc_valuation,
-        repeats_trade_list=options.trade_list,
-        cuts_times=True,
-    )
     server = Server(
         exchange,
-        (Wire(dialect, "/v1/", "/kline-api/ws"),),
+        (_wire_of_v1(options, exchange), _wire_of_today(options, exchange)),
         ScaledClock(at_ns, since_ns, options.speed),
         Options(
-            acknowledges=options.ack,
-            incremental_depth=options.incremental_depth,
-            ping_every_s=options.ping_every,
-            ping_in_seconds=options.ping_unit == "s",
-            clock_window_s=options.clock_window,
             rate_headers=options.rate_headers,
             short_order_ranges=options.all_orders_range,
-            push_every_s=options.push_every,
             unlimited=options.no_limits,
         ),
     )
@@ -195,12 +201,93 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     }
 
 
+def _wire_of_v1(options: argparse.Namespace, exchange: Exchange) -> Wire:
+    """Return how V1 is spoken: it lists what it had in 2020, and what is replayed."""
+    from cdcx_pandas.dialects.v1 import V1
+    from cdcx_pandas.sandbox.pairs import TODAYS_PAIRS
+    from cdcx_pandas.sandbox.rules import Beats, Line, Wire, v1_rules
+    from cdcx_pandas.sandbox.terms import Terms
+
+    dialect = V1(
+        profile=options.profile,
+        spells_valuation=options.btc_valuation,
+        repeats_trade_list=options.trade_list,
+        cuts_times=True,
+    )
+    hidden = {pair.symbol for pair in TODAYS_PAIRS} - {options.symbol}
+    listed = frozenset(
+        pair.symbol
+        for pair in exchange.floor.pairs
+        if pair.kind == "spot" and pair.symbol not in hidden
+    )
+    beats = Beats(options.ping_every, unit_ns=10**9 if options.ping_unit == "s" else 10**6)
+    rules = v1_rules(acknowledges=options.ack, incremental=options.incremental_depth)
+    line = Line("/kline-api/ws", rules, beats, turn_s=options.push_every)
+    terms = Terms(listed=listed)
+    return Wire(dialect, "/v1/", terms, (line,), clock_window_s=options.clock_window)
+
+
+_DAY_NS = 86_400 * 10**9
+_TODAYS_ROOT = "/exchange/v1"
+_TODAYS_TURN_S, _TODAYS_WINDOW_S = 0.1, 60.0
+
+
+def _wire_of_today(options: argparse.Namespace, exchange: Exchange) -> Wire:
+    """Return how today's API is spoken (docs/protocol-exchange.md)."""
+    from cdcx_pandas.dialects.exchange import DIALECT
+    from cdcx_pandas.operations import GetSymbols
+    from cdcx_pandas.sandbox import rules
+    from cdcx_pandas.sandbox.terms import Terms
+
+    terms = Terms(
+        windowed=True,
+        flat=options.replay is None or options.flat,
+        looks_back_ns=_DAY_NS,
+        finished_only=True,
+        ascending=True,
+        newest_first=True,
+        open_rows=None,
+        page_rows=100,
+        keeps_refused=True,
+        most_open=(200, 1000),
+    )
+    listing = exchange.answer(GetSymbols(), exchange.options.start_ns, terms=terms)
+    pace = options.push_every
+    beats = rules.Beats(options.heartbeat_every, missed=2, together=True, close=1000)
+    common: dict[str, Any] = {
+        "beats": beats,
+        "turn_s": _TODAYS_TURN_S * pace,
+        "pace": pace,
+        "answers": True,
+        "most_channels": rules.MOST_CHANNELS,
+    }
+    market = rules.Line(
+        f"{_TODAYS_ROOT}/market", rules.TODAYS_MARKET, most_requests=rules.MARKET_REQUESTS, **common
+    )
+    user = rules.Line(
+        f"{_TODAYS_ROOT}/user", rules.TODAYS_USER, private=True,
+        most_requests=rules.USER_REQUESTS, **common,
+    )  # fmt: skip
+    return rules.Wire(
+        DIALECT.knowing(listing.columns),
+        f"{_TODAYS_ROOT}/",
+        terms,
+        (market, user),
+        root=_TODAYS_ROOT,
+        clock_window_s=_TODAYS_WINDOW_S,
+        refusal={"id": -1, "message": "on order"},
+    )
+
+
 def _addresses(port: int) -> dict[str, Any]:
+    host = f"127.0.0.1:{port}"
     return {
-        "v1": {
-            "rest": f"http://127.0.0.1:{port}",
-            "ws": f"ws://127.0.0.1:{port}/kline-api/ws",
-        }
+        "v1": {"rest": f"http://{host}", "ws": f"ws://{host}/kline-api/ws"},
+        "exchange": {
+            "rest": f"http://{host}{_TODAYS_ROOT}",
+            "market_ws": f"ws://{host}{_TODAYS_ROOT}/market",
+            "user_ws": f"ws://{host}{_TODAYS_ROOT}/user",
+        },
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from cdcx_pandas.sandbox.answers import match_id
 from cdcx_pandas.sandbox.engine import BUY
 from cdcx_pandas.sandbox.ledger import MONEY_DECIMALS, UNIT_DECIMALS, scaled, to_money
 from cdcx_pandas.tables import OPEN_STATUSES, SIDES
@@ -17,6 +18,7 @@ from cdcx_pandas.tables import OPEN_STATUSES, SIDES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cdcx_pandas.operations import TimeInForce
     from cdcx_pandas.sandbox.pairs import Pair
     from cdcx_pandas.tables import Columns
 
@@ -77,7 +79,7 @@ class Order:
     price
         In ticks; None makes it a market order.
     lots
-        What was ordered; None for a market buy, which has `spend` instead.
+        What was ordered; None for a market buy by money, which has `spend` instead.
     spend
         The money a market buy may use, in units.
     held
@@ -86,6 +88,16 @@ class Order:
         The money that changed hands, in ticks x lots.
     fee
         In units of the coin it receives.
+    client_id
+        The name its owner gave it.
+    waits
+        How long it may: see `TimeInForce`.
+    post_only
+        Whether it must not meet an order of the book.
+    reason
+        The code of what ended it, where it was not its owner or its last fill.
+    estimate
+        The lots that were expected of a market buy by money.
     """
 
     id: int
@@ -102,6 +114,11 @@ class Order:
     filled: int = 0
     cost: int = 0
     fee: int = 0
+    client_id: str | None = None
+    waits: TimeInForce = "gtc"
+    post_only: bool = False
+    reason: str | None = None
+    estimate: int | None = None
     fills: list[OwnTrade] = field(default_factory=list)
 
     @property
@@ -131,7 +148,7 @@ class Order:
 
     @property
     def remaining(self) -> int:
-        """Lots still to execute, 0 for a market buy, whose lots nobody knows."""
+        """Lots still to execute, 0 for a market buy by money, whose lots nobody knows."""
         return 0 if self.lots is None else self.lots - self.filled
 
     @property
@@ -147,7 +164,7 @@ class Order:
 
 
 def order_columns(orders: Iterable[Order]) -> Columns:
-    """Return orders as columns of the table, and their coins as ``base`` and ``quote``."""
+    """Return orders as columns of the table, and what else today's wire tells of them."""
     rows = [_order_row(order) for order in orders]
     return {name: [row[at] for row in rows] for at, name in enumerate(_ORDER_COLUMNS)}
 
@@ -155,7 +172,7 @@ def order_columns(orders: Iterable[Order]) -> Columns:
 _ORDER_COLUMNS = (
     "id", "client_id", "symbol", "side", "type", "status", "price", "amount", "spend",
     "filled", "remaining", "average", "cost", "fee", "fee_coin", "created", "updated",
-    "base", "quote",
+    "base", "quote", "time_in_force", "instructions", "reason", "estimate",
 )  # fmt: skip
 
 
@@ -164,7 +181,7 @@ def _order_row(order: Order) -> tuple[object, ...]:
     cost = scale.money(order.cost)
     return (
         str(order.id),
-        None,
+        order.client_id,
         order.symbol,
         side_word(order.side),
         "market" if order.price is None else "limit",
@@ -182,6 +199,10 @@ def _order_row(order: Order) -> tuple[object, ...]:
         order.updated_ns,
         order.pair.base,
         order.pair.quote,
+        order.waits,
+        ["POST_ONLY"] if order.post_only else [],
+        None if order.reason is None else int(order.reason),
+        None if order.estimate is None else scale.amount(order.estimate),
     )
 
 
@@ -192,6 +213,9 @@ def fill_columns(fills: Iterable[OwnTrade]) -> Columns:
         "time": [fill.time_ns for fill in fills],
         "id": [str(fill.id) for fill in fills],
         "order_id": [str(fill.order.id) for fill in fills],
+        "client_id": [fill.order.client_id for fill in fills],
+        "match_id": [match_id(fill.id) for fill in fills],
+        "matched": [fill.time_ns for fill in fills],
         "symbol": [fill.order.symbol for fill in fills],
         "side": [side_word(fill.order.side) for fill in fills],
         "price": [fill.order.scale.price(fill.price) for fill in fills],

@@ -1,13 +1,16 @@
-"""The pairs the local exchange lists, with the precisions their numbers have.
+"""The markets the local exchange lists, with the precisions their numbers have.
 
-Which pairs there were, and in which order they came, is history (the V1 protocol, section 11);
-of the precisions only those of ``crobtc`` are known, the others are chosen. What a pair's
-prices do is the tape's business; the sizes it starts from stand here.
+Which pairs V1 had, and in which order they came, is history (the V1 protocol, section 11); of
+the precisions only those of ``crobtc`` are known, the others are chosen. Today's exchange has
+them and a few more: pairs in dollars, a perpetual, a dated future. What a market's prices do
+is the tape's business; the sizes it starts from stand here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 NS_PER_DAY = 86_400_000_000_000
 HISTORY_BEGINS_NS = 18_214 * NS_PER_DAY
@@ -34,6 +37,12 @@ class Pair:
         What is traded on an ordinary day, in US dollars.
     trades_per_minute
         How many trades an ordinary minute has.
+    kind
+        What is traded.
+    follows
+        The pair a derivative is about; its tape takes the same way.
+    expires_ns
+        When a future ends.
     """
 
     symbol: str
@@ -44,6 +53,14 @@ class Pair:
     listed_ns: int = HISTORY_BEGINS_NS
     daily_usd: int = 1_000_000
     trades_per_minute: float = 1.5
+    kind: Literal["spot", "perp", "future"] = "spot"
+    follows: str = ""
+    expires_ns: int | None = None
+
+    @property
+    def code(self) -> str:
+        """The market as today's exchange writes it: ``BTC_USDT``, ``BTCUSD-PERP``."""
+        return f"{self.base}_{self.quote}" if self.kind == "spot" else self.symbol.upper()
 
 
 def _listed(  # noqa: PLR0917 - a row of the table below
@@ -117,3 +134,62 @@ PAIRS: tuple[Pair, ...] = (
 
 PAIR_BY_SYMBOL = {pair.symbol: pair for pair in PAIRS}
 """``btcusdt`` → its pair."""
+
+TODAYS_PAIRS: tuple[Pair, ...] = (
+    _listed("BTC", "USD", 2, 5, 400, 40_000_000, 8.0),
+    _listed("CRO", "USD", 5, 3, 400, 9_000_000, 4.0),
+    _listed("SOL", "USDT", 2, 4, 500, 12_000_000, 4.0),
+)
+"""What today's exchange lists beside the 41."""
+
+_FRIDAY = 4
+_EXPIRES_H = 8
+_NOTICE = timedelta(days=14)
+_BTC_USD = TODAYS_PAIRS[0]
+
+
+def derivatives(at_ns: int) -> tuple[Pair, Pair]:
+    """Return the perpetual and the dated future that are listed at a time.
+
+    The future ends at 08:00 UTC of a quarter's last Friday: the first that is two weeks away.
+
+    Examples
+    --------
+    >>> [pair.code for pair in derivatives(1_796_000_000 * 10**9)]
+    ['BTCUSD-PERP', 'BTCUSD-261225']
+    """
+    expires = _expiry_after(datetime.fromtimestamp(at_ns // 10**9, UTC) + _NOTICE)
+    seconds = (expires - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    return (
+        _derivative("btcusd-perp", "perp", 90_000_000),
+        _derivative(f"btcusd-{expires:%y%m%d}", "future", 5_000_000, seconds * 10**9),
+    )
+
+
+def _derivative(
+    symbol: str, kind: Literal["perp", "future"], daily_usd: int, expires_ns: int | None = None
+) -> Pair:
+    return Pair(
+        symbol,
+        "BTC",
+        "USD",
+        price_precision=1,
+        amount_precision=4,
+        daily_usd=daily_usd,
+        trades_per_minute=_BTC_USD.trades_per_minute,
+        kind=kind,
+        follows=_BTC_USD.symbol,
+        expires_ns=expires_ns,
+    )
+
+
+def _expiry_after(moment: datetime) -> datetime:
+    """Return the first last Friday of a quarter, 08:00 UTC, after a moment."""
+    year, month = moment.year, (moment.month + 2) // 3 * 3
+    while True:
+        over = datetime(year + month // 12, month % 12 + 1, 1, _EXPIRES_H, tzinfo=UTC)
+        last = over - timedelta(days=1)
+        friday = last - timedelta(days=(last.weekday() - _FRIDAY) % 7)
+        if friday > moment:
+            return friday
+        year, month = (year, month + 3) if month < 12 else (year + 1, 3)

@@ -1,14 +1,14 @@
-"""What a stream owes its listeners: subscriptions, due updates and pings, without I/O.
+"""What V1's stream owes its listeners: due updates, replies and pings, without I/O.
 
-A feed is one channel as all its listeners see it; an update is made once and sent to all. The
-hub knows who listens to which feed; pings, whether somebody is there. Time and the exchange
-are arguments.
+A feed is one channel as all its listeners see it; an update is made once and sent to all. Who
+listens is known to the hub; pings know whether somebody is there. Time and the exchange are
+arguments.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
@@ -20,25 +20,29 @@ from cdcx_pandas.channels import (
     TickersChannel,
     TradeChannel,
 )
+from cdcx_pandas.sandbox.terms import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Iterator
 
     from cdcx_pandas.sandbox.exchange import Exchange
+    from cdcx_pandas.sandbox.terms import Terms
     from cdcx_pandas.tables import Answer, Columns
-
-L = TypeVar("L", bound="Hashable")
 
 HISTORY_ROWS = 300
 TOP_TRADES = 200
 REPEAT_BOOK_S = 10.0
 WHOLE_BOOK_EVERY_S = 30.0
 MISSED_PINGS = 3
+_NO_NEWS = frozenset({"time", "bid_amount", "ask_amount"})
+"""What may change in a ticker without its being told again."""
 
 
 @dataclass
 class Feed:
     """One channel: what was told last."""
+
+    every_s: ClassVar[float] = 0.0
 
     channel: Channel
     incremental: bool = False
@@ -77,7 +81,7 @@ class Feed:
                 self.last_id = exchange.last_trade_id(symbol, now_ns)
             case TickerChannel(symbol):
                 answer = exchange.ticker(symbol, now_ns)
-                told = {k: v for k, v in answer.columns.items() if k != "time"}
+                told = {k: v for k, v in answer.columns.items() if k not in _NO_NEWS}
                 if told != self.last:
                     self.last = told
                     yield self._update(answer, now_ns)
@@ -142,7 +146,9 @@ def _levels(columns: Columns) -> dict[tuple[str, Any], Any]:
     return dict(zip(keys, columns["amount"], strict=True))
 
 
-def reply_to(request: m.Request, exchange: Exchange, now_ns: int) -> m.Reply | None:
+def reply_to(
+    request: m.Request, exchange: Exchange, now_ns: int, terms: Terms = ALL
+) -> m.Reply | None:
     """Answer a question of the stream; None for one it has not."""
     match request.operation:
         case op.GetTickers():
@@ -156,90 +162,10 @@ def reply_to(request: m.Request, exchange: Exchange, now_ns: int) -> m.Reply | N
             asked = replace(klines, limit=min(klines.limit or HISTORY_ROWS, HISTORY_ROWS))
         case _:
             return None
-    return m.Reply(channel, exchange.answer(asked, now_ns), request.ref, now_ns)
+    return m.Reply(channel, exchange.answer(asked, now_ns, None, terms), request.ref, now_ns)
 
 
-# ------------------------------------------------------------------------------ who listens
-
-
-@dataclass
-class Broadcast(Generic[L]):
-    """A feed, in one dialect, and its listeners."""
-
-    dialect: str
-    feed: Feed
-    listeners: set[L] = field(default_factory=set)
-
-
-class Hub(Generic[L]):
-    """Who listens to what.
-
-    Parameters
-    ----------
-    exchange
-        What is told.
-    incremental
-        Whether books are told as changes between whole ones.
-    """
-
-    def __init__(self, exchange: Exchange, *, incremental: bool = False) -> None:
-        self._exchange = exchange
-        self._incremental = incremental
-        self._broadcasts: dict[tuple[str, Channel], Broadcast[L]] = {}
-
-    def __len__(self) -> int:
-        return len(self._broadcasts)
-
-    def broadcasts(self) -> list[Broadcast[L]]:
-        """Return what is listened to now."""
-        return list(self._broadcasts.values())
-
-    def join(
-        self, listener: L, dialect: str, channel: Channel, now_ns: int, monotonic: float
-    ) -> list[m.Update]:
-        """Let somebody listen from now on; return what they are told at once.
-
-        A second time is another first one. A book asked for with another number of levels
-        replaces the former: on the wire both have one name.
-
-        Raises
-        ------
-        CdcxError
-            There is no such market.
-        """
-        found = self._broadcasts.get((dialect, channel))
-        if found is None:
-            found = Broadcast(dialect, Feed(channel, self._incremental))
-            for _ in found.feed.due(self._exchange, now_ns, monotonic):
-                pass  # what happened so far is told by `first`
-        told = list(found.feed.first(self._exchange, now_ns))
-        self.leave(listener, dialect, channel)
-        found.listeners.add(listener)
-        self._broadcasts[dialect, channel] = found
-        return told
-
-    def leave(self, listener: L, dialect: str, channel: Channel) -> None:
-        """Let somebody listen no more, however many levels of a book they asked for."""
-        for (spoken, one), broadcast in list(self._broadcasts.items()):
-            if spoken == dialect and _is_named_alike(one, channel):
-                self._drop(listener, broadcast)
-
-    def gone(self, listener: L) -> None:
-        """Forget somebody."""
-        for broadcast in self.broadcasts():
-            self._drop(listener, broadcast)
-
-    def _drop(self, listener: L, broadcast: Broadcast[L]) -> None:
-        broadcast.listeners.discard(listener)
-        if not broadcast.listeners:
-            self._broadcasts.pop((broadcast.dialect, broadcast.feed.channel), None)
-
-
-def _is_named_alike(one: Channel, other: Channel) -> bool:
-    """Tell whether two channels are one on the wire: a book is named without its levels."""
-    if isinstance(one, DepthChannel) and isinstance(other, DepthChannel):
-        return (one.symbol, one.step) == (other.symbol, other.step)
-    return one == other
+# -------------------------------------------------------------------------------- who is there
 
 
 @dataclass
@@ -252,12 +178,15 @@ class Pings:
         How often it is asked.
     next_at
         When it is asked next, monotonic.
+    missed
+        How many unanswered pings are too many.
     unanswered
         The values asked with since the last answer.
     """
 
     every_s: float
     next_at: float
+    missed: int = MISSED_PINGS
     unanswered: list[int] = field(default_factory=list)
 
     def due(self, monotonic: float) -> bool:
@@ -270,7 +199,7 @@ class Pings:
     @property
     def dead(self) -> bool:
         """Whether so many pings went unanswered that the connection is closed."""
-        return len(self.unanswered) >= MISSED_PINGS
+        return len(self.unanswered) >= self.missed
 
     def asked(self, value: int) -> None:
         """Remember a question."""

@@ -335,7 +335,7 @@ _DAY_MARGIN = 38
 
 def _make_days(pair: Pair, seed: int, count: int) -> Ints:
     """Make the first `count` days of a pair's history."""
-    keys = {word: _key(seed, pair.symbol, word) for word in ("range", "flow")}
+    keys = {word: _key(seed, pair.follows or pair.symbol, word) for word in ("range", "flow")}
     days = np.arange(count, dtype=np.int64)
     base, quote = _levels(seed, pair.base, count + 1), _levels(seed, pair.quote, count + 1)
     ticks = np.rint(_exp2(base - quote) * float(10**pair.price_precision)).astype(np.int64)
@@ -801,9 +801,10 @@ class SyntheticTape:
         self.pair = pair
         self._seed = seed
         self._days = np.empty((_FIELDS, 0), dtype=np.int64)
-        self._hours = _Splitter(_HOURS, seed, pair.symbol)
-        self._minutes = _Splitter(_MINUTES, seed, pair.symbol)
-        self._trader = _Trader(seed, pair.symbol)
+        way = pair.follows or pair.symbol
+        self._hours = _Splitter(_HOURS, seed, way)
+        self._minutes = _Splitter(_MINUTES, seed, way)
+        self._trader = _Trader(seed, way)
         self._book = BookMaker(pair.symbol, seed)
         self._hours_of = _Blocks(self._make_hours, _HOURS_KEPT)
         self._minutes_of = _Blocks(self._make_minutes, _MINUTES_KEPT)

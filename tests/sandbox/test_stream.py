@@ -9,13 +9,24 @@ import pytest
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
-from cdcx_pandas.channels import DepthChannel, KlineChannel, TickerChannel, TradeChannel
-from cdcx_pandas.errors import UnknownSymbol
+from cdcx_pandas.channels import (
+    BalanceChannel,
+    Channel,
+    DepthChannel,
+    KlineChannel,
+    TickerChannel,
+    TradeChannel,
+)
+from cdcx_pandas.dialects.v1 import DIALECT
+from cdcx_pandas.errors import UnknownSymbol, Unsupported
 from cdcx_pandas.sandbox.exchange import Exchange, Options
+from cdcx_pandas.sandbox.feeds import Asked
+from cdcx_pandas.sandbox.hub import Hub
 from cdcx_pandas.sandbox.ledger import USER, Ledger
 from cdcx_pandas.sandbox.market import Market
 from cdcx_pandas.sandbox.pairs import PAIRS
-from cdcx_pandas.sandbox.stream import Feed, Hub, Pings, reply_to
+from cdcx_pandas.sandbox.rules import v1_rules
+from cdcx_pandas.sandbox.stream import Feed, Pings, reply_to
 from cdcx_pandas.sandbox.tape import SyntheticTape
 
 S = 10**9
@@ -162,15 +173,24 @@ def ask(book: dict[tuple[str, Any], Any]) -> Any:
 # ----------------------------------------------------------------------------------- the hub
 
 
+def hub_of(exchange: Exchange) -> Hub[str]:
+    """Return a hub of V1's channels."""
+
+    def named(channel: Channel) -> str:
+        return str(DIALECT.encode_frame(m.Unsubscribe((channel,))))
+
+    return Hub(exchange, v1_rules(acknowledges=False, incremental=False), named)
+
+
 def test_one_feed_serves_all_its_listeners(exchange: Exchange) -> None:
     """Two listeners share a feed; when the last one leaves, it is forgotten."""
-    hub: Hub[str] = Hub(exchange)
+    hub: Hub[str] = hub_of(exchange)
     channel = TickerChannel("btcusdt")
-    assert len(hub.join("a", "v1", channel, START, 0)) == 1
-    assert len(hub.join("b", "v1", channel, START, 0)) == 1
+    assert len(hub.join("a", Asked(channel), START, 0)) == 1
+    assert len(hub.join("b", Asked(channel), START, 0)) == 1
     assert [sorted(one.listeners) for one in hub.broadcasts()] == [["a", "b"]]
-    hub.leave("a", "v1", channel)
-    hub.leave("a", "v1", channel)
+    hub.leave("a", channel)
+    hub.leave("a", channel)
     assert [sorted(one.listeners) for one in hub.broadcasts()] == [["b"]]
     hub.gone("b")
     assert len(hub) == 0
@@ -178,32 +198,38 @@ def test_one_feed_serves_all_its_listeners(exchange: Exchange) -> None:
 
 def test_a_second_subscription_is_another_snapshot(exchange: Exchange) -> None:
     """Whoever subscribes again is told again, and listens once."""
-    hub: Hub[str] = Hub(exchange)
+    hub: Hub[str] = hub_of(exchange)
     for _ in range(2):
-        assert len(hub.join("a", "v1", KlineChannel("btcusdt", "1min"), START, 0)) == 1
+        assert len(hub.join("a", Asked(KlineChannel("btcusdt", "1min")), START, 0)) == 1
     assert [one.listeners for one in hub.broadcasts()] == [{"a"}]
 
 
 def test_a_book_with_other_levels_replaces_the_former(exchange: Exchange) -> None:
     """On the wire both have one name, so one connection gets one of them."""
-    hub: Hub[str] = Hub(exchange)
-    hub.join("a", "v1", DepthChannel("btcusdt", 0, 5), START, 0)
-    (first,) = hub.join("a", "v1", DepthChannel("btcusdt", 0, 10), START, 0)
+    hub: Hub[str] = hub_of(exchange)
+    hub.join("a", Asked(DepthChannel("btcusdt", 0, 5)), START, 0)
+    (first,) = hub.join("a", Asked(DepthChannel("btcusdt", 0, 10)), START, 0)
     assert len(first.answer) == 20
-    hub.join("a", "v1", DepthChannel("btcusdt", 1), START, 0)
+    hub.join("a", Asked(DepthChannel("btcusdt", 1)), START, 0)
     channels = [one.feed.channel for one in hub.broadcasts()]
     assert channels == [DepthChannel("btcusdt", 0, 10), DepthChannel("btcusdt", 1)]
-    hub.leave("a", "v1", DepthChannel("btcusdt"))
+    hub.leave("a", DepthChannel("btcusdt"))
     assert [one.feed.channel for one in hub.broadcasts()] == [DepthChannel("btcusdt", 1)]
 
 
 def test_a_market_that_is_none_leaves_no_trace(exchange: Exchange) -> None:
     """The refusal is told by an error, and nothing stays behind."""
-    hub: Hub[str] = Hub(exchange)
+    hub: Hub[str] = hub_of(exchange)
     for channel in (TickerChannel("nope"), TradeChannel("nope"), DepthChannel("nope")):
         with pytest.raises(UnknownSymbol):
-            hub.join("a", "v1", channel, START, 0)
+            hub.join("a", Asked(channel), START, 0)
     assert len(hub) == 0
+
+
+def test_what_a_line_has_no_rule_for_is_not_heard(exchange: Exchange) -> None:
+    """V1 tells nothing of accounts, so nobody can join there."""
+    with pytest.raises(Unsupported):
+        hub_of(exchange).join("a", Asked(BalanceChannel()), START, 0)
 
 
 # -------------------------------------------------------------------------------- questions
