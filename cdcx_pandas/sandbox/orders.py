@@ -89,7 +89,7 @@ class Order:
     fee
         In units of the coin it receives.
     client_id
-        The name its owner gave it.
+        The name its owner gave it, or its id.
     waits
         How long it may: see `TimeInForce`.
     post_only
@@ -114,7 +114,7 @@ class Order:
     filled: int = 0
     cost: int = 0
     fee: int = 0
-    client_id: str | None = None
+    client_id: str = ""
     waits: TimeInForce = "gtc"
     post_only: bool = False
     reason: str | None = None

@@ -161,7 +161,7 @@ class Trading:
             raise e.BadRequest("So much is executed already.", code=BAD_AMOUNT)
         check_band(price, desk.last_price(now_ns))
         name = asked.new_client_id or order.client_id
-        if name is not None and name != order.client_id:
+        if name != order.client_id:
             self._check_name(account, name)
         keeps_place = price == order.price and lots < (order.lots or 0)
         self._change(order, desk, (price, lots), now_ns)
@@ -214,7 +214,7 @@ class Trading:
     def _made(self, draft: Draft, account: str, desk: Desk, now_ns: int) -> Order:
         return Order(
             0, account, desk.scale, draft.side, draft.price, draft.lots, draft.spend,
-            now_ns, now_ns, 0, client_id=draft.client_id, waits=draft.waits,
+            now_ns, now_ns, 0, client_id=draft.client_id or "", waits=draft.waits,
             post_only=draft.post_only,
         )  # fmt: skip
 
@@ -271,21 +271,19 @@ class Trading:
     # --------------------------------------------------------------------------- keeping
 
     def enter(self, order: Order) -> None:
-        """Give an order its id and keep it."""
+        """Give an order its id and keep it; one without a name is named after its id."""
         self._next_id += 1 + self._dice.below(_MOST_IDS_BETWEEN)
         order.id = self._next_id
+        order.client_id = order.client_id or str(order.id)
         self._orders[order.id] = order
+        self._named[order.account, order.client_id] = order
         if order.is_open:
             self._open[order.id] = order
-        if order.client_id is not None:
-            self._named[order.account, order.client_id] = order
 
-    def _rename(self, order: Order, client_id: str | None) -> None:
-        if order.client_id is not None:
-            self._named.pop((order.account, order.client_id), None)
+    def _rename(self, order: Order, client_id: str) -> None:
+        self._named.pop((order.account, order.client_id), None)
         order.client_id = client_id
-        if client_id is not None:
-            self._named[order.account, client_id] = order
+        self._named[order.account, client_id] = order
 
     def _keep_refused(self, order: Order, error: e.OrderRejected, now_ns: int) -> None:
         """Keep a refused order; the error names it."""
