@@ -17,7 +17,7 @@ import requests
 
 from cdcx_pandas import launch
 from cdcx_pandas.errors import SandboxError
-from cdcx_pandas.sandbox.main import signed_curl_lines
+from cdcx_pandas.sandbox.curl import signed_curl_lines, todays_signed_curl_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = [sys.executable, "-m", "cdcx_pandas.sandbox"]
@@ -153,10 +153,10 @@ def test_every_printed_curl_line_runs() -> None:
         lines = []
         for line in process.stdout:
             lines.append(line.strip())
-            if "cancelAllOrders" in line:
+            if "private/user-balance-history" in line:
                 break
         assert "SIMULATED" in lines[0]
-        calls = [line for line in lines if "curl " in line]
+        calls = [line for line in lines if "curl " in line and "/exchange/" not in line]
         paths = {m[0] for line in calls for m in re.findall(r"(/v1/[A-Za-z/]+)()", line)}
         assert paths == {
             "/v1/symbols", "/v1/ticker", "/v1/ticker/price", "/v1/klines", "/v1/trades",
@@ -174,6 +174,13 @@ def test_every_printed_curl_line_runs() -> None:
             assert envelope["code"] == "0", (call, said)
             if "/v1/order " in call:
                 order = str(envelope["data"]["order_id"])
+        todays = [line for line in lines if "curl " in line and "/exchange/" in line]
+        assert len(todays) == 20
+        for call in todays:
+            said = subprocess.run(
+                ["bash", "-c", call], capture_output=True, text=True, timeout=20, check=True
+            ).stdout
+            assert json.loads(said)["code"] == 0, (call, said)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(5)
@@ -188,8 +195,14 @@ def test_signed_lines_follow_the_sandboxs_own_time() -> None:
         from cdcx_pandas.sandbox.keys import make_keys
 
         key = make_keys(7)[0]
-        line = signed_curl_lines(running.addresses["v1"].rest, key.key, key.secret, clock)[0]
-        said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
-        assert json.loads(said.stdout)["code"] == "0"
+        signed = (key.key, key.secret, clock)
+        for lines, code in (
+            (signed_curl_lines(running.addresses["v1"].rest, *signed), "0"),
+            (todays_signed_curl_lines(running.addresses["exchange"].rest, *signed), 0),
+        ):
+            said = subprocess.run(
+                ["bash", "-c", lines[0]], capture_output=True, text=True, check=True
+            )
+            assert json.loads(said.stdout)["code"] == code
     finally:
         running.stop()

@@ -8,7 +8,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import signal
 import sys
 import threading
@@ -311,47 +310,34 @@ def _until_eof(loop: asyncio.AbstractEventLoop, server: Server, parent: int) -> 
 # ---------------------------------------------------------------------------- for a person
 
 
-_MARKET_CALLS = (
-    "/v1/symbols",
-    "/v1/ticker",
-    "/v1/ticker?symbol=btcusdt",
-    "/v1/ticker/price",
-    "/v1/klines?symbol=btcusdt&period=60",
-    "/v1/trades?symbol=btcusdt",
-    "/v1/depth?symbol=btcusdt&type=step0",
-)
-_SIGNED_CALLS = (
-    ("/v1/account", ""),
-    ("/v1/order", "price={price}&side=BUY&symbol=btcusdt&type=1&volume=0.01"),
-    ("/v1/openOrders", "symbol=btcusdt"),
-    ("/v1/allOrders", "symbol=btcusdt"),
-    ("/v1/myTrades", "symbol=btcusdt"),
-    ("/v1/showOrder", "order_id={id}&symbol={symbol}"),
-    ("/v1/orders/cancel", "order_id={id}&symbol={symbol}"),
-    ("/v1/cancelAllOrders", "symbol=btcusdt"),
-)
-
-
 def _explain(about: dict[str, Any], options: argparse.Namespace, server: Server) -> None:
     """Print what a person needs: addresses, keys, and curl lines to paste."""
-    rest = about["v1"]["rest"]
-    print("SIMULATED: an exchange on this machine. Ctrl-C ends it.\n")
-    print(f"REST        {rest}")
-    print(f"WebSocket   {about['v1']['ws']}")
-    print(f"key         {about['api_key']}")
-    print(f"secret      {about['api_secret']}")
+    from cdcx_pandas.sandbox import curl
     from cdcx_pandas.sandbox.keys import make_keys
 
+    v1, today = about["v1"], about["exchange"]
+    print("SIMULATED: an exchange on this machine. Ctrl-C ends it.\n")
+    print(f"V1          {v1['rest']}")
+    print(f"  stream    {v1['ws']}")
+    print(f"today's     {today['rest']}")
+    print(f"  market    {today['market_ws']}")
+    print(f"  user      {today['user_ws']}")
+    print(f"key         {about['api_key']}")
+    print(f"secret      {about['api_secret']}")
     for key in make_keys(options.seed)[1:]:
         print(f"            {key.name}: {key.key} {key.secret}")
-    print("\nMarket calls:")
-    for call in _MARKET_CALLS:
-        print(f"curl -s '{rest}{call}'")
-    print("\nSigned calls (each line signs itself when it runs):")
-    for line in signed_curl_lines(
-        rest, about["api_key"], about["api_secret"], about["clock"], _examples(server)
-    ):
-        print(line)
+    signed = (about["api_key"], about["api_secret"], about["clock"])
+    examples = _examples(server)
+    for title, lines in (
+        ("Market calls", curl.curl_lines(v1["rest"])),
+        ("Signed calls (each line signs itself when it runs)",
+         curl.signed_curl_lines(v1["rest"], *signed, examples)),
+        ("Today's market calls", curl.todays_curl_lines(today["rest"])),
+        ("Today's signed calls",
+         curl.todays_signed_curl_lines(today["rest"], *signed, examples.get("price", "1000"))),
+    ):  # fmt: skip
+        print(f"\n{title}:")
+        print("\n".join(lines))
     sys.stdout.flush()
 
 
@@ -368,35 +354,3 @@ def _examples(server: Server) -> dict[str, str]:
     if orders["id"]:
         found |= {"id": orders["id"][0], "symbol": orders["symbol"][0]}
     return found
-
-
-def signed_curl_lines(
-    rest: str, key: str, secret: str, clock: dict[str, Any], examples: dict[str, str] | None = None
-) -> list[str]:
-    """Return a shell line for every signed call, which signs itself with the time of its run.
-
-    `examples` may name the `price` of a new order, and `id` and `symbol` of the order that is
-    shown and cancelled.
-    """
-    words = {"price": "1000", "id": "ID", "symbol": "btcusdt"} | (examples or {})
-    return [
-        _signed_line(rest + path, query.format(**words), key, secret, clock)
-        for path, query in _SIGNED_CALLS
-    ]
-
-
-def _signed_line(url: str, query: str, key: str, secret: str, clock: dict[str, Any]) -> str:
-    """Sort the parameters' names, join names and values, append the secret, hash."""
-    params = dict(re.findall(r"(\w+)=(\w+(?:\.\w+)?)", query)) | {"api_key": key, "time": "$t"}
-    joined = "".join(f"{name}{params[name]}" for name in sorted(params))
-    joined = joined.replace("$t", "${t}")
-    form = "&".join(f"{name}={value}" for name, value in params.items())
-    if clock["speed"] == 1 and clock["at"] == clock["since"]:
-        now = "$(date +%s%3N)"
-    else:  # the sandbox's own time, from the machine's
-        at, since, speed = clock["at"], clock["since"], clock["speed"]
-        now = f"$(( ({at} + ($(date +%s%N) - {since}) * {round(speed * 1000)} / 1000) / 1000000 ))"
-    return (
-        f't={now}; s=$(printf %s "{joined}{secret}" | sha256sum | cut -d" " -f1);'
-        f' curl -s {url} -d "{form}&sign=$s"'
-    )

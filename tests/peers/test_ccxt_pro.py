@@ -67,6 +67,8 @@ def test_watch_trades(watch: Any, ours: ExchangeClient) -> None:
 
     async def work(theirs: Any) -> list[Any]:
         found = list(await theirs.watch_trades("BTC/USDT"))
+        sell = {"instrument_name": "BTC_USDT", "side": "SELL", "type": "MARKET"}
+        await asyncio.to_thread(ours.place, **sell, quantity="0.001")
         while len({trade["id"] for trade in found}) < 51:
             found += await theirs.watch_trades("BTC/USDT")
         return found
