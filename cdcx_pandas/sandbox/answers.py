@@ -17,7 +17,7 @@ from cdcx_pandas.sandbox.ledger import scaled, to_units
 from cdcx_pandas.tables import NS_PER_S, Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -112,15 +112,15 @@ def flat_columns(bars: Bars, period: str, end_ns: int) -> Bars:
     return filled._replace(time_ns=times, **prices, **sums)
 
 
-def trade_columns(trades: Trades, scale: Scale) -> Columns:
-    """Return public trades as columns, ascending."""
+def trade_columns(trades: Trades, scale: Scale, matches: Mapping[int, str]) -> Columns:
+    """Return public trades as columns, ascending; `matches` are those that were recorded."""
     return {
         "time": trades.time_ns.tolist(),
         "id": [str(id_) for id_ in trades.id.tolist()],
         "price": [scale.price(ticks) for ticks in trades.price.tolist()],
         "amount": [scale.amount(lots) for lots in trades.amount.tolist()],
         "side": ["buy" if side == BUY else "sell" for side in trades.side.tolist()],
-        "match_id": [match_id(id_) for id_ in trades.id.tolist()],
+        "match_id": [matches.get(id_) or match_id(id_) for id_ in trades.id.tolist()],
     }
 
 

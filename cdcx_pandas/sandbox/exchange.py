@@ -254,7 +254,7 @@ class Exchange:
         desk = self.floor.desk(symbol)
         new = max(desk.last_id(now_ns) - trade_id, 0)
         trades = desk.market.last_trades(now_ns + 1, new)
-        return Answer(op.GetTrades.table, trade_columns(trades, desk.scale))
+        return Answer(op.GetTrades.table, trade_columns(trades, desk.scale, desk.market.matches))
 
     def bar(self, symbol: str, period: str, now_ns: int) -> Answer:
         """Return the bar of now, as it stands; the last one there was if nothing traded yet."""

@@ -228,6 +228,7 @@ class ChangesFeed:
         elif before and monotonic - self._told_at >= self._idle_s:
             previous = self._chain.at
         else:
+            self._told_at = self._told_at or monotonic
             return
         self._told_at = monotonic
         answer = replace(self._book, columns=changed)

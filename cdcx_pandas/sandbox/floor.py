@@ -208,7 +208,7 @@ def _trades(asked: op.GetTrades, desk: Desk, now_ns: int, terms: Terms) -> Answe
         start = end_ns - terms.looks_back_ns
     if start is not None:
         trades = trades.rows(slice(int(trades.time_ns.searchsorted(start)), None))
-    return Answer(asked.table, trade_columns(trades, desk.scale))
+    return Answer(asked.table, trade_columns(trades, desk.scale, desk.market.matches))
 
 
 def _depth(asked: op.GetDepth, desk: Desk, now_ns: int) -> Answer:

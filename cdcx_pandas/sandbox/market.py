@@ -26,6 +26,8 @@ from cdcx_pandas.sandbox.tape import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from cdcx_pandas.sandbox.pairs import Pair
@@ -62,6 +64,11 @@ class Market:
     def pair(self) -> Pair:
         """The pair that is traded."""
         return self.tape.pair
+
+    @property
+    def matches(self) -> Mapping[int, str]:
+        """Trade → the number of its match, where that is recorded."""
+        return self.tape.matches
 
     def record(self, time_ns: int, price: int, amount: int, side: int) -> int:
         """Lay an execution over the tape.

@@ -35,7 +35,7 @@ from cdcx_pandas.sandbox.tape import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -67,8 +67,8 @@ def read_replay(path: str | Path, symbol: str) -> ReplayTape:
     path
         A CSV file, or Parquet if the name ends with ``.parquet`` or ``.pq`` (needs pyarrow).
         The first row of a CSV names the columns: ``time, price, amount, side`` and optionally
-        ``id``, or ``time, open, high, low, close, volume``; letter case and order do not
-        matter, ``datetime``, ``timestamp`` and ``date`` mean time, further columns are
+        ``id`` and ``match``, or ``time, open, high, low, close, volume``; letter case and order
+        do not matter, ``datetime``, ``timestamp`` and ``date`` mean time, further columns are
         ignored. Times are ISO text (UTC where no zone is said) or numbers since the epoch in
         s, ms, us or ns, told apart by size; bars are named by their opening time.
     symbol
@@ -100,6 +100,7 @@ def read_replay(path: str | Path, symbol: str) -> ReplayTape:
     if not time_ns.size:
         sheet.refuse("has no rows")
     read = _read_bars if is_bars else _read_trades
+    matches = {} if is_bars else _read_matches(sheet)
     trades, price_precision, amount_precision = read(sheet, time_ns)
     if not trades.id.size:
         sheet.refuse("has no row in which anything traded")
@@ -111,7 +112,7 @@ def read_replay(path: str | Path, symbol: str) -> ReplayTape:
         amount_precision=amount_precision,
         listed_ns=int(trades.time_ns[0]),
     )
-    return ReplayTape(pair, trades)
+    return ReplayTape(pair, trades, matches=matches)
 
 
 class ReplayTape:
@@ -125,10 +126,15 @@ class ReplayTape:
         All there is, in ascending order. Ids recorded with holes keep them.
     seed
         Of the book, which no file of trades tells and which is made up around the last trade.
+    matches
+        Trade → the number of its match, where recorded.
     """
 
-    def __init__(self, pair: Pair, trades: Trades, seed: int = 0) -> None:
+    def __init__(
+        self, pair: Pair, trades: Trades, seed: int = 0, matches: Mapping[int, str] | None = None
+    ) -> None:
         self.pair = pair
+        self.matches = matches or {}
         self._trades = trades
         self._opened: dict[str, tuple[Ints, Ints]] = {}
         self._book = BookMaker(pair.symbol, seed)
@@ -295,6 +301,13 @@ def _read_trades(sheet: _Sheet, time_ns: Ints) -> tuple[Trades, int, int]:
         ids = np.arange(1, time_ns.size + 1, dtype=np.int64)
     trades = Trades(ids, time_ns[order], price[order], amount[order], side[order])
     return trades, price_precision, amount_precision
+
+
+def _read_matches(sheet: _Sheet) -> dict[int, str]:
+    """Return the match of each trade, where the file has ids and matches."""
+    if not {"id", "match"} <= sheet.columns.keys():
+        return {}
+    return dict(zip(sheet.parse("id", int), sheet.columns["match"], strict=True))
 
 
 def _read_bars(sheet: _Sheet, time_ns: Ints) -> tuple[Trades, int, int]:

@@ -41,7 +41,7 @@ from cdcx_pandas.periods import (
 from cdcx_pandas.sandbox.pairs import HISTORY_BEGINS_NS, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
@@ -135,6 +135,10 @@ class Tape(Protocol):
     @property
     def pair(self) -> Pair:
         """The pair that is traded."""
+
+    @property
+    def matches(self) -> Mapping[int, str]:
+        """Trade → the number of its match, where that is recorded."""
 
     def trades(self, start_ns: int, end_ns: int) -> Trades:
         """Return the trades in ``[start_ns, end_ns)``."""
@@ -799,6 +803,7 @@ class SyntheticTape:
 
     def __init__(self, pair: Pair, seed: int) -> None:
         self.pair = pair
+        self.matches: Mapping[int, str] = {}
         self._seed = seed
         self._days = np.empty((_FIELDS, 0), dtype=np.int64)
         way = pair.follows or pair.symbol
