@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cdcx_pandas.sandbox.market import Market
-    from cdcx_pandas.sandbox.pairs import Pair
 
 KLINE_ROWS = 300
 TRADE_ROWS = 200
@@ -74,11 +73,6 @@ class Floor:
         """Do nothing if a symbol, where there is one, names a market."""
         if symbol is not None:
             self.desk(symbol, terms)
-
-    @property
-    def pairs(self) -> list[Pair]:
-        """What is traded, in the order it is listed."""
-        return [desk.pair for desk in self.desks.values()]
 
     def shown(self, terms: Terms) -> list[Desk]:
         """Return the desks of the markets that are shown."""
@@ -126,10 +120,14 @@ class Floor:
         in_usd = self.last(f"{coin}USD".lower(), now_ns)
         return self.last(f"{coin}USDT".lower(), now_ns) if in_usd is None else in_usd
 
-    def _tickers(self, desks: Iterable[Desk], now_ns: int) -> Answer:
+    def _tickers(self, desks: list[Desk], now_ns: int) -> Answer:
         rows = [ticker_row(desk.scale, desk.day(now_ns), desk.touch(now_ns)) for desk in desks]
         columns: Columns = {name: [row[name] for row in rows] for name in TICKER_COLUMNS}
         columns["time"] = [now_ns] * len(rows)
+        columns["open_interest"] = [  # made up: what is traded in a day
+            None if desk.pair.kind == "spot" else row["volume"]
+            for row, desk in zip(rows, desks, strict=True)
+        ]
         columns["volume_usd"] = [
             self._money_in_usd(row["quote_volume"], desk.pair.quote, now_ns)
             for row, desk in zip(rows, desks, strict=True)

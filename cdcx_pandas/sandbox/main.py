@@ -19,6 +19,7 @@ from cdcx_pandas.errors import CdcxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from cdcx_pandas.sandbox.exchange import Exchange
     from cdcx_pandas.sandbox.rules import Wire
@@ -173,17 +174,19 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
         )
     pairs = (*PAIRS, *TODAYS_PAIRS, *derivatives(at_ns))
     markets = {pair.symbol: Market(SyntheticTape(pair, options.seed)) for pair in pairs}
+    hidden = {pair.symbol for pair in pairs if pair not in PAIRS}
     if options.replay is not None:
         from cdcx_pandas.sandbox.replay import read_replay
 
         tape = read_replay(options.replay, options.symbol)
         markets[tape.pair.symbol] = Market(tape)
+        hidden.discard(tape.pair.symbol)
     exchange = Exchange(
         markets, Ledger(), seed=options.seed, options=ExchangeOptions(start_ns=at_ns)
     )
     server = Server(
         exchange,
-        (_wire_of_v1(options, exchange), _wire_of_today(options, exchange)),
+        (_wire_of_v1(options, markets.keys() - hidden), _wire_of_today(options, exchange)),
         ScaledClock(at_ns, since_ns, options.speed),
         Options(
             rate_headers=options.rate_headers,
@@ -200,10 +203,9 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     }
 
 
-def _wire_of_v1(options: argparse.Namespace, exchange: Exchange) -> Wire:
+def _wire_of_v1(options: argparse.Namespace, listed: AbstractSet[str]) -> Wire:
     """Return how V1 is spoken: it lists what it had in 2020, and what is replayed."""
     from cdcx_pandas.dialects.v1 import V1
-    from cdcx_pandas.sandbox.pairs import TODAYS_PAIRS
     from cdcx_pandas.sandbox.rules import Beats, Line, Wire, v1_rules
     from cdcx_pandas.sandbox.terms import Terms
 
@@ -213,16 +215,10 @@ def _wire_of_v1(options: argparse.Namespace, exchange: Exchange) -> Wire:
         repeats_trade_list=options.trade_list,
         cuts_times=True,
     )
-    hidden = {pair.symbol for pair in TODAYS_PAIRS} - {options.symbol}
-    listed = frozenset(
-        pair.symbol
-        for pair in exchange.floor.pairs
-        if pair.kind == "spot" and pair.symbol not in hidden
-    )
     beats = Beats(options.ping_every, unit_ns=10**9 if options.ping_unit == "s" else 10**6)
     rules = v1_rules(acknowledges=options.ack, incremental=options.incremental_depth)
     line = Line("/kline-api/ws", rules, beats, turn_s=options.push_every)
-    terms = Terms(listed=listed)
+    terms = Terms(listed=frozenset(listed))
     return Wire(dialect, "/v1/", terms, (line,), clock_window_s=options.clock_window)
 
 

@@ -122,7 +122,7 @@ def test_a_replay_leaves_its_holes(bars: Path) -> None:
 
 def test_flat_candles_fill_them_on_todays_wire(bars: Path) -> None:
     """The close before, four times, and volume 0; V1 tells the holes all the same."""
-    with replayed(bars, "btcusd", "--flat") as running:
+    with replayed(bars, "BTC_USD", "--flat") as running:
         client = client_of(running)
         with client.http:
             told = minutes(client, start_ts=OPENED, end_ts=OPENED + 480_000, count=300)
