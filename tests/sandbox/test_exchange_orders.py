@@ -292,7 +292,7 @@ def test_times_in_force(client: ExchangeClient) -> None:
     done = client.detail(client.place(**sweep, time_in_force="FILL_OR_KILL")["order_id"])
     assert done["status"] == "FILLED"
     assert D(done["avg_price"]) < D(high)
-    near = str((best * D("1.0001")).quantize(D("0.01")))
+    near = str((ticker(client)["ask"] * D("1.005")).quantize(D("0.01")))
     partly = {**FAR, "price": near, "quantity": "1.7"}
     cut = client.detail(client.place(**partly, time_in_force="IMMEDIATE_OR_CANCEL")["order_id"])
     assert cut["status"] in {"CANCELED", "FILLED"}
