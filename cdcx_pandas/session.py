@@ -29,7 +29,7 @@ from cdcx_pandas.engines.progress import Progress
 from cdcx_pandas.engines.retry import Outcome, Retry, RetryBudget, decide
 from cdcx_pandas.frames.schema import to_frame
 from cdcx_pandas.meter import meter
-from cdcx_pandas.operations import Effect, GetSymbols, Operation
+from cdcx_pandas.operations import Effect, GetSymbols, GetTrades, Operation
 from cdcx_pandas.provenance import iso, provenance
 from cdcx_pandas.transport.clock import Clock, ScaledClock, SystemClock
 from cdcx_pandas.transport.http import Exchanged, HttpTransport, RedirectRefused, TlsFailed
@@ -218,7 +218,8 @@ class Session:
             return made(answer.columns, coverage=coverage, **known)
         if done.columns:
             covered = (getattr(operation, "start", None), done.resume_from)
-            columns, gaps = with_gaps(done.columns, [])
+            is_tape = isinstance(operation, GetTrades)
+            columns, gaps = with_gaps(done.columns, []) if is_tape else (done.columns, 0)
             problem.partial = made(columns, coverage=covered, gaps=gaps or None)
         if done.resume_from is not None:
             problem.resume_from = pd.Timestamp(done.resume_from, tz="UTC")

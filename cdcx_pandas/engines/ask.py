@@ -23,6 +23,7 @@ from cdcx_pandas.operations import (
     GetMyTrades,
     GetOpenOrders,
     GetOrderHistory,
+    GetTrades,
     Operation,
 )
 from cdcx_pandas.periods import bar_number, bar_time, ceil_time
@@ -281,7 +282,9 @@ def _backward(
     if is_history and columns:
         columns = _between(columns, operation.start, operation.end, by="created")
     columns = backward.by_time_and_id(columns)
-    columns, gaps = backward.with_gaps(columns, cut)
+    # Matches of a market are dense; own trades are some of them, and jump as they may.
+    is_tape = isinstance(operation, GetTrades)
+    columns, gaps = backward.with_gaps(columns, cut) if is_tape else (columns, 0)
     table = type(operation).table
     return Answer(table, columns or table.empty(), {"gaps": gaps} if gaps else {})
 
