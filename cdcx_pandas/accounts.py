@@ -296,7 +296,9 @@ def positions(
 
     Examples
     --------
-    >>> list(positions(session=use("exchange")).columns)  # doctest: +SKIP
+    >>> with use("sandbox", dialect="exchange"):
+    ...     held = positions()
+    >>> list(held.columns)
     ['amount', 'cost', 'pnl', 'updated']
     """
     session = session or current_session()
@@ -331,8 +333,10 @@ def fees(symbol: str, *, exact: bool = False, session: Session | None = None) ->
 
     Examples
     --------
-    >>> fees("btcusdt", session=use("exchange"))["taker"].tolist()  # doctest: +SKIP
-    [0.00069]
+    >>> with use("sandbox", dialect="exchange"):
+    ...     paid = fees("btcusdt")
+    >>> paid["taker"].tolist()
+    [0.0016]
     """
     session = session or current_session()
     return session.frame(GetFees(session.symbol(symbol)), exact=exact)

@@ -515,7 +515,9 @@ def funding(
 
     Examples
     --------
-    >>> len(funding("btcusd-perp", start="2D", session=use("exchange")))  # doctest: +SKIP
+    >>> with use("sandbox", dialect="exchange"):
+    ...     rates = funding("btcusd-perp", start="2D")
+    >>> len(rates)
     48
     """
     session = session or current_session()

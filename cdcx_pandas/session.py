@@ -537,7 +537,7 @@ def _sandbox_session(
         raise e.Unsupported(
             f"The sandbox does not speak {dialect!r}.",
             why=f"It speaks {', '.join(running.addresses)}.",
-            todo="cdcx.use('sandbox') is V1.",
+            todo="cdcx.use('sandbox') is V1, dialect='exchange' today's API.",
         )
     venue = Venue("sandbox", dialect, address.rest, address.ws, address.user_ws, simulated=True)
     clock = ScaledClock(running.at_ns, running.since_ns, running.speed)

@@ -7,13 +7,14 @@ import sys
 
 import pandas as pd
 
-from tests.benchmarks import decoding, importing, limiting, serving
+from tests.benchmarks import decoding, importing, limiting, paging, serving
 
 ALL = {
     "decoding": decoding.run,
     "importing": importing.run,
     "serving": serving.run,
     "limiting": limiting.run,
+    "paging": paging.run,
 }
 
 
