@@ -40,6 +40,7 @@ def _watch(progress: Progress, label: str, over: threading.Event, after_s: float
     from tqdm.auto import tqdm
 
     with tqdm(total=progress.total, desc=label, unit="page", leave=False) as bar:
+        bar.start_t -= after_s  # the question began before its bar, and its speed counts from there
         while True:
             bar.n = progress.done
             bar.refresh()

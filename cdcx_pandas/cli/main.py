@@ -90,7 +90,7 @@ def _show(call: str, run: Callable[[], pd.DataFrame]) -> pd.DataFrame:
 
     print(f">>> cdcx.{call}")
     frame = run()
-    with pd.option_context("display.width", 118, "display.float_format", "{:.8g}".format):
+    with pd.option_context("display.width", 118, "display.float_format", "{:.10g}".format):
         print(frame.to_string(max_rows=_ROWS, max_cols=12, show_dimensions=True), end="\n\n")
     return frame
 
