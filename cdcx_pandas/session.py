@@ -22,7 +22,7 @@ from cdcx_pandas import errors as e
 from cdcx_pandas import launch
 from cdcx_pandas import messages as m
 from cdcx_pandas.arguments import to_ns, to_symbol
-from cdcx_pandas.engines.ask import IN_FLIGHT, ask
+from cdcx_pandas.engines.ask import ask
 from cdcx_pandas.engines.backward import with_gaps
 from cdcx_pandas.engines.offset import OffsetEstimate
 from cdcx_pandas.engines.progress import Progress
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+THREADS = 12
+"""Questions of one session that are in flight together."""
 
 DEADLINE_S = 20.0
 """How long one page may take, with its retries."""
@@ -241,7 +244,7 @@ class Session:
         """Run a call for each item, some at a time; the results in order."""
         if len(items) < 2:  # one needs no threads
             return [call(item) for item in items]
-        with ThreadPoolExecutor(min(IN_FLIGHT, len(items)), "cdcx-ask") as pool:
+        with ThreadPoolExecutor(min(THREADS, len(items)), "cdcx-ask") as pool:
             futures = [pool.submit(call, item) for item in items]
             try:
                 return [future.result() for future in futures]

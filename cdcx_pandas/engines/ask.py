@@ -11,6 +11,7 @@ and nowhere else.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,7 +39,7 @@ Listing = GetOpenOrders | GetOrderHistory | GetMyTrades
 IN_FLIGHT = 8
 """Pages asked for together over one connection."""
 
-BATCH = 128
+BATCH = 512
 """Pages handed over together where each has its own answer; fewer batches, fewer waits."""
 
 ROUNDS = 4
@@ -117,6 +118,16 @@ def _between(columns: Columns, start: int | None, end: int | None, *, by: str) -
     if len(keep) == len(columns[by]):
         return columns
     return {name: [values[i] for i in keep] for name, values in columns.items()}
+
+
+def _cut(columns: Columns, start: int | None, end: int | None) -> Columns:
+    """Return the bars of ``[start, end)``; they ascend, so the bounds are found by halving."""
+    times = columns["time"]
+    low = 0 if start is None else bisect_left(times, start)
+    high = len(times) if end is None else bisect_left(times, end)
+    if high - low == len(times):
+        return columns
+    return {name: values[low:high] for name, values in columns.items()}
 
 
 def joined(parts: Iterable[Columns]) -> Columns:
@@ -235,7 +246,7 @@ def _read_windows(
             for window in asked
         ]
         for window, answer in zip(asked, answers, strict=True):
-            columns = _between(answer.columns, None, before[window], by="time")
+            columns = _cut(answer.columns, None, before[window])
             times = columns["time"]
             # A server that counts the asked time in may repeat its one row; more, or later
             # ones, would go on for ever.
@@ -244,7 +255,7 @@ def _read_windows(
                     "Paging does not advance: the venue repeats rows behind the asked time.",
                     todo="Please report this; meanwhile ask for a shorter range.",
                 )
-            pages[window].insert(0, _between(columns, window[0], None, by="time"))
+            pages[window].insert(0, _cut(columns, window[0], None))
             if not times or times[0] <= window[0]:
                 del before[window]
                 progress.done += 1
@@ -281,7 +292,8 @@ def _backward(
         columns = _united(still_open, columns)
     if is_history and columns:
         columns = _between(columns, operation.start, operation.end, by="created")
-    columns = backward.by_time_and_id(columns)
+    if "created" in columns:  # trades are in order already, page by page and stretch by stretch
+        columns = backward.by_time_and_id(columns)
     # Matches of a market are dense; own trades are some of them, and jump as they may.
     is_tape = isinstance(operation, GetTrades)
     columns, gaps = backward.with_gaps(columns, cut) if is_tape else (columns, 0)

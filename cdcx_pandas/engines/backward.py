@@ -257,6 +257,14 @@ def by_time_and_id(columns: Columns) -> Columns:
 # --------------------------------------------------------------------------------- holes
 
 
+def _is_dense(matches: list[str | None]) -> bool:
+    """Tell at little cost of what mostly is so: all are told, and none is missing."""
+    if None in matches:
+        return False
+    numbers = list(map(int, matches))  # type: ignore[arg-type]  # None is not among them
+    return all(0 <= b - a <= 1 for a, b in pairwise(numbers))
+
+
 def with_gaps(columns: Columns, cut: list[int]) -> tuple[Columns, int]:
     """Put a row without values where trades are missing; return how many.
 
@@ -264,7 +272,7 @@ def with_gaps(columns: Columns, cut: list[int]) -> tuple[Columns, int]:
     match that was not told (evidence: thousands of recorded trades). `cut` are times at which
     trades may lack. The row stands behind the last trade before the hole and has its time.
     """
-    if "match_id" not in columns:
+    if "match_id" not in columns or (not cut and _is_dense(columns["match_id"])):
         return columns, 0
     after: list[int] = []
     last: int | None = None
