@@ -283,7 +283,7 @@ def encode_response(
     operation: Operation[Any] | None, answer: object, names: Names, ref: str | None
 ) -> HttpResponse:
     """Write an answer or an error in the envelope; a public answer has no id to echo."""
-    envelope: dict[str, Any] = {"id": -1 if ref is None else int(ref)}
+    envelope: dict[str, Any] = {"id": 1 if ref is None else int(ref)}
     if operation is not None:
         envelope["method"] = rest.endpoint(operation).path[1:]
     if isinstance(answer, e.CdcxError):
