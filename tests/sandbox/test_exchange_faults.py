@@ -90,7 +90,7 @@ def test_maintenance_and_codes_as_text(broken: Broken) -> None:
     assert "msg" not in answer
     broken.fail(CANDLES, as_text=True)
     answer = candles(broken).json()
-    assert (answer["code"], answer["id"]) == ("0", "-1")
+    assert (answer["code"], answer["id"]) == ("0", "1")
     assert len(answer["result"]["data"]) == 25
 
 
