@@ -160,7 +160,7 @@ def _build(options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
     from cdcx_pandas.sandbox.market import Market
     from cdcx_pandas.sandbox.pairs import HISTORY_BEGINS_NS, PAIRS, TODAYS_PAIRS, derivatives
     from cdcx_pandas.sandbox.server import Options, Server
-    from cdcx_pandas.sandbox.tape import SyntheticTape
+    from cdcx_pandas.sandbox.synthetic import SyntheticTape
     from cdcx_pandas.transport.clock import ScaledClock
 
     if (options.replay is None) != (options.symbol is None):

@@ -21,13 +21,13 @@ import numpy as np
 
 from cdcx_pandas.errors import BadRequest
 from cdcx_pandas.periods import NS_PER_DAY, NS_PER_MINUTE, floor_times
+from cdcx_pandas.sandbox.bookmaker import BookMaker
 from cdcx_pandas.sandbox.pairs import Pair
 from cdcx_pandas.sandbox.tape import (
     BOOK_LEVELS,
     EMPTY_BOOK,
     Bars,
     Book,
-    BookMaker,
     DayStats,
     Trades,
     bars_of,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -63,10 +63,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(bounded())
 
 
-async def first(news: AsyncIterator[T], count: int) -> list[T]:
+async def first(news: AsyncGenerator[T, None], count: int) -> list[T]:
     """Return the first so many news."""
     found: list[T] = []
-    async with contextlib.aclosing(news) as closing:  # type: ignore[type-var]
+    async with contextlib.aclosing(news) as closing:
         async for one in closing:
             found.append(one)
             if len(found) == count:

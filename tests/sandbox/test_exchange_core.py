@@ -18,7 +18,7 @@ from cdcx_pandas.sandbox.ledger import USER, Ledger
 from cdcx_pandas.sandbox.log import KEPT, Event, Log
 from cdcx_pandas.sandbox.market import Market
 from cdcx_pandas.sandbox.pairs import PAIRS, TODAYS_PAIRS, derivatives
-from cdcx_pandas.sandbox.tape import SyntheticTape
+from cdcx_pandas.sandbox.synthetic import SyntheticTape
 from cdcx_pandas.sandbox.terms import Terms
 
 S = 10**9

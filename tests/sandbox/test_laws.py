@@ -16,7 +16,7 @@ from cdcx_pandas.sandbox.exchange import Exchange, Options
 from cdcx_pandas.sandbox.ledger import USER, Ledger
 from cdcx_pandas.sandbox.market import Market
 from cdcx_pandas.sandbox.pairs import PAIRS, Pair
-from cdcx_pandas.sandbox.tape import SyntheticTape
+from cdcx_pandas.sandbox.synthetic import SyntheticTape
 
 MINUTE, HOUR, DAY = 60 * 10**9, 3600 * 10**9, 86_400 * 10**9
 START = pd.Timestamp("2026-03-05 12:34:56", tz="UTC").value

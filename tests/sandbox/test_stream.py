@@ -27,7 +27,7 @@ from cdcx_pandas.sandbox.market import Market
 from cdcx_pandas.sandbox.pairs import PAIRS
 from cdcx_pandas.sandbox.rules import v1_rules
 from cdcx_pandas.sandbox.stream import Feed, Pings, reply_to
-from cdcx_pandas.sandbox.tape import SyntheticTape
+from cdcx_pandas.sandbox.synthetic import SyntheticTape
 
 S = 10**9
 START = 1_600_000_020 * S

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas.dialects import reading as r
-from cdcx_pandas.dialects.v1.wire import Fields, as_digits, by_time_and_id, read_side
+from cdcx_pandas.dialects.v1.wire import Fields, as_digits, read_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def read_account(rows: Any, *, exact: bool) -> Columns:
         None if available is None or locked is None else r.WIDE.add(available, locked)
         for available, locked in zip(columns["available"], columns["locked"], strict=True)
     ]
-    return columns if exact else _as_floats(columns)
+    return columns if exact else r.as_floats(columns)
 
 
 def write_account(columns: Columns, *, value_key: str) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ def read_orders(rows: Any, symbol: str | None, *, exact: bool) -> Columns:
                 columns["status"][i] = "filled"
         if not filled:
             columns["average"][i] = None
-    return columns if exact else _as_floats(columns)
+    return columns if exact else r.as_floats(columns)
 
 
 def write_order(row: Mapping[str, Any], *, profile_b: bool) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def read_fills(
             for price, amount in zip(columns["price"], columns["amount"], strict=True)
         ],
     }
-    return by_time_and_id(columns if exact else _as_floats(columns))
+    return r.by_time_and_id(columns if exact else r.as_floats(columns))
 
 
 def write_fill(row: Mapping[str, Any], *, in_order: bool, profile_b: bool) -> dict[str, Any]:
@@ -224,10 +224,3 @@ def write_fill(row: Mapping[str, Any], *, in_order: bool, profile_b: bool) -> di
         order_id = row["order_id"] if profile_b else as_digits(row["order_id"])
         written |= {"side": row["side"].upper(), order_key: order_id}
     return written
-
-
-def _as_floats(columns: Columns) -> Columns:
-    return {
-        name: [float(v) if isinstance(v, Decimal) else v for v in values]
-        for name, values in columns.items()
-    }

@@ -15,9 +15,7 @@ from cdcx_pandas.dialects import reading as r
 from cdcx_pandas.dialects.v1.wire import (
     Fields,
     as_digits,
-    ascending,
     beijing_text,
-    by_time_and_id,
     read_side,
 )
 from cdcx_pandas.tables import NS_PER_MS, NS_PER_S, Columns
@@ -190,7 +188,7 @@ def bar_columns(rows: Sequence[Sequence[Any]]) -> Columns:
     columns: Columns = {"time": [stamp * NS_PER_S for stamp in times]}
     for name, values in zip(_BAR, numbers, strict=True):
         columns[name] = list(values)
-    return ascending(columns, "time")
+    return r.ascending(columns, "time")
 
 
 def read_klines(rows: Any, *, exact: bool) -> Columns:
@@ -202,7 +200,7 @@ def read_klines(rows: Any, *, exact: bool) -> Columns:
         columns["time"].append(_opening(row[0], exact))
         for name, value in zip(_BAR, row[1:], strict=False):
             columns[name].append(r.number(value, exact))
-    return ascending(columns, "time")
+    return r.ascending(columns, "time")
 
 
 def write_klines(columns: Columns) -> list[list[Any]]:
@@ -215,7 +213,7 @@ def write_klines(columns: Columns) -> list[list[Any]]:
 
 def read_stream_klines(rows: Any, *, exact: bool) -> Columns:
     """Kline pushes and kline history: objects, named as on REST but for ``id`` and ``vol``."""
-    return ascending(r.columns_of(r.listed(rows), _STREAM_KLINES, exact=exact), "time")
+    return r.ascending(r.columns_of(r.listed(rows), _STREAM_KLINES, exact=exact), "time")
 
 
 def write_stream_klines(columns: Columns, *, push: bool) -> list[dict[str, Any]]:
@@ -273,12 +271,12 @@ def trade_columns(rows: Sequence[Any]) -> Columns:
         "side": [row.type for row in rows],
     }
     in_order = ids == sorted(ids) and times == sorted(times)
-    return columns if in_order else by_time_and_id(columns)
+    return columns if in_order else r.by_time_and_id(columns)
 
 
 def read_trades(rows: Any, *, exact: bool) -> Columns:
     """``/v1/trades``: newest first on the wire, ascending here; the time has several names."""
-    return by_time_and_id(r.columns_of(r.listed(rows)[::-1], _TRADES, exact=exact))
+    return r.by_time_and_id(r.columns_of(r.listed(rows)[::-1], _TRADES, exact=exact))
 
 
 def write_trades(columns: Columns) -> list[dict[str, Any]]:
@@ -297,7 +295,7 @@ def write_trades(columns: Columns) -> list[dict[str, Any]]:
 
 def read_stream_trades(rows: Any, *, exact: bool) -> Columns:
     """Trades of the stream: ``vol`` is the amount and ``amount`` is money."""
-    return by_time_and_id(r.columns_of(r.listed(rows)[::-1], _STREAM_TRADES, exact=exact))
+    return r.by_time_and_id(r.columns_of(r.listed(rows)[::-1], _STREAM_TRADES, exact=exact))
 
 
 def write_stream_trades(columns: Columns) -> list[dict[str, Any]]:

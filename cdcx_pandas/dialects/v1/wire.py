@@ -1,4 +1,4 @@
-"""What all of V1's wire has in common: words, periods, ids, times and order of rows.
+"""What all of V1's wire has in common: words, periods, ids and times.
 
 Which key is which column is said in `market` and `account`. Sources: the API's own samples
 and captures, in ``docs/protocol-v1.md``.
@@ -74,30 +74,6 @@ def bad_step(step: int) -> e.BadRequest:
 def as_digits(id_: str | None) -> Any:
     """Write an id as a number where it is one (profile A)."""
     return int(id_) if id_ is not None and id_.isdecimal() else id_
-
-
-# ------------------------------------------------------------------------------ order of rows
-
-
-def ascending(columns: Columns, by: str) -> Columns:
-    """Return the columns sorted by one of them; nothing is copied when they already are."""
-    return _sorted(columns, columns[by])
-
-
-def by_time_and_id(columns: Columns) -> Columns:
-    """Sort trades by time, those of equal time by id as a number."""
-    keys = [
-        (stamp or 0, int(id_) if id_ and id_.isdecimal() else 0)
-        for stamp, id_ in zip(columns["time"], columns["id"], strict=True)
-    ]
-    return _sorted(columns, keys)
-
-
-def _sorted(columns: Columns, keys: list[Any]) -> Columns:
-    if keys == sorted(keys):
-        return columns
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: [values[i] for i in order] for name, values in columns.items()}
 
 
 # -------------------------------------------------------------------------------------- times
