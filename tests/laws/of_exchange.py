@@ -220,7 +220,9 @@ def fills() -> st.SearchStrategy[Columns]:
 
     def whole(columns: Columns) -> Columns:
         pairs = zip(columns["price"], columns["amount"], strict=True)
-        return in_order(columns | {"cost": [a * b for a, b in pairs]}, "time", "id")
+        return in_order(
+            columns | {"cost": [make.EXACT.multiply(a, b) for a, b in pairs]}, "time", "id"
+        )
 
     return rows(4, **row).map(whole)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,6 +20,9 @@ from cdcx_pandas.tables import (
     TRADES,
     Answer,
 )
+
+EXACT = Context(prec=200)
+"""In which products are what they are."""
 
 S = 10**9
 symbols = st.sampled_from(["btcusdt", "crobtc", "ethcro", "usdcusdt"])
@@ -153,7 +156,7 @@ def fills(symbol: str, order: tuple[str, str] | None = None) -> st.SearchStrateg
             "time": millis, "role": st.none(), "symbol": st.just(symbol),
             "order_id": st.just(order[0]) if order else ids,
         }
-    ).map(lambda fill: fill | {"cost": fill["price"] * fill["amount"]})  # fmt: skip
+    ).map(lambda fill: fill | {"cost": EXACT.multiply(fill["price"], fill["amount"])})  # fmt: skip
     return (
         st.lists(row, min_size=1, max_size=4, unique_by=lambda fill: fill["id"])
         .map(lambda found: {name: [fill[name] for fill in found] for name in found[0]})
