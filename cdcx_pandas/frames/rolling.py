@@ -153,6 +153,11 @@ class RollingFrame:
             if key not in self._keys:
                 self._forming[key] = self._row(columns, at)
 
+    def drop_forming(self, keys: Iterable[Hashable]) -> None:
+        """Forget rows that formed and that there are not after all."""
+        for key in keys:
+            self._forming.pop(key, None)
+
     def settle(self, now_ns: int, *, at_once: bool = False) -> bool:
         """Merge rows that came late, once they waited long enough; tell whether it was done."""
         if self._late_since_ns is None:
@@ -313,7 +318,9 @@ class RollingFrame:
 
     def _told_at(self, place: int, value: Any) -> Any:
         column = self._columns[place]
-        return column.words[value] if column.kind == "category" else value
+        if column.kind == "category":
+            return None if value < 0 else column.words[value]
+        return value
 
     # ------------------------------------------------------------------------------ reading
 
@@ -363,7 +370,8 @@ class RollingFrame:
         return frame
 
     def _forming_rows(self) -> list[Row]:
-        return sorted(self._forming.values(), key=lambda row: int(row[0]))
+        rows = list(self._forming.values())  # at once: another thread may be writing
+        return sorted(rows, key=lambda row: int(row[0]))
 
     def forming(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
         """Return the rows that still change, oldest first, as these columns."""
@@ -373,17 +381,28 @@ class RollingFrame:
             for row in self._forming_rows()
         ]
 
-    def newest(self, count: int, names: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Return the newest final rows, oldest first, as these columns."""
+    def newest(
+        self, count: int, names: Sequence[str], symbol: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the newest final rows, oldest first, as these columns.
+
+        `symbol`: of this market only, where the rows of several come together.
+        """
         seen = self._visible
-        first = max(seen.first, seen.stop - count)
-        columns = (
-            [self._told_at(self._places[name], value) for value in values.tolist()]
-            if self._columns[self._places[name]].kind == "category"
-            else values.tolist()
-            for name, values in ((name, seen.arrays[name][first : seen.stop]) for name in names)
+        rows: Any = slice(max(seen.first, seen.stop - count), seen.stop)
+        if symbol is not None and "symbol" in self._places:
+            codes = seen.arrays["symbol"][seen.first : seen.stop]
+            rows = seen.first + np.flatnonzero(codes == self._codes["symbol"][symbol])[-count:]
+        return list(
+            zip(*(self._listed(name, seen.arrays[name][rows]) for name in names), strict=True)
         )
-        return list(zip(*columns, strict=True))
+
+    def _listed(self, name: str, array: Array) -> list[Any]:
+        place = self._places[name]
+        if self._columns[place].kind != "category":
+            listed: list[Any] = array.tolist()
+            return listed
+        return [None if code < 0 else self._columns[place].words[code] for code in array.tolist()]
 
     def bounds(self) -> tuple[int, int] | None:
         """Return the times of the first and the last final row, None where there is none."""
