@@ -277,7 +277,12 @@ class Watch:
             if isinstance(channel, KlineChannel | TradeChannel | DepthChannel | TickerChannel)
             and channel not in self.refused
         ]
-        return all(channel in self._has_data and channel not in self._past for channel in wanted)
+        return all(self._is_filled(channel) for channel in wanted)
+
+    def _is_filled(self, channel: Channel) -> bool:
+        if isinstance(channel, DepthChannel):
+            return self.books[channel.symbol].is_whole
+        return channel in self._has_data and channel not in self._past
 
     def heard_at(self, kind: type[Any]) -> float | None:
         """Return when any channel of a kind had news last, monotonic."""

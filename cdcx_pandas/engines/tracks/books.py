@@ -196,6 +196,11 @@ class BookTrack:
 
     # ------------------------------------------------------------------------------ reading
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known to be as the venue has it."""
+        return self._book.is_whole
+
     def shown(self, levels: int | None = None) -> Shown | None:
         """Return the book as it is shown; None before the first whole one."""
         if self._kept is not None:

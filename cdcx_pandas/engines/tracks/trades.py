@@ -29,6 +29,8 @@ PATIENCE_S = 0.3
 """What only came in another order is there by then."""
 TRIES = 8
 """So often a listing may lag behind the stream before what it lacks counts as lost."""
+REMEMBERED = 2000
+"""Numbers of trades that are remembered."""
 _ENOUGH_FOR_DENSE = 20
 _POLL_S, _LEAST_POLL_S = 60.0, 2.0
 
@@ -38,6 +40,20 @@ class Mark(NamedTuple):
 
     number: int
     time: int
+
+
+class _Page(NamedTuple):
+    """A page of the venue's listing: its first and its last trade."""
+
+    oldest: Mark
+    newest: Mark
+
+    @classmethod
+    def of(cls, numbers: list[int], times: list[int]) -> _Page | None:
+        """Return the page of these trades; None of none."""
+        if not numbers:
+            return None
+        return cls(Mark(numbers[0], times[0]), Mark(numbers[-1], times[-1]))
 
 
 @dataclass(eq=False)
@@ -97,6 +113,7 @@ class TradeTrack:
         self._reaches_back = reaches_back
         self._newest: Mark | None = None
         self._newest_id = 0
+        self._seen: dict[int, None] = {}
         self._by_match = True
         self._suspects = ""
         self._polled_at = float("-inf")
@@ -122,7 +139,16 @@ class TradeTrack:
                 continue
             self._newest = Mark(number, time)
         self.heard_at = now.monotonic
+        self._see(numbers)
         self.frame.append(self._complete(columns, now), now_ns=now.ns)
+
+    def _see(self, numbers: list[int]) -> None:
+        """Remember numbers, of so many trades as a hole could be filled with in any order."""
+        for number in numbers:
+            if number not in self._seen:
+                self._seen[number] = None
+        while len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
 
     def _link(self, newest: Mark, mark: Mark, now: Now) -> None:
         """Open a hole where a trade does not surely follow the last one."""
@@ -165,6 +191,9 @@ class TradeTrack:
 
     def question(self, now: Now) -> Operation[Any] | None:
         """Ask for what is missing, and now and then whether anything is."""
+        for hole in [hole for hole in self._holes if self._is_filled(hole)]:
+            self._close(hole)
+            self._holes.remove(hole)
         ripe = [hole for hole in self._holes if now.monotonic - hole.opened_at >= PATIENCE_S]
         if not self._asking.may(now) or not (ripe or self._is_to_poll(now)):
             return None
@@ -198,33 +227,34 @@ class TradeTrack:
         columns = self._told(answer.columns)
         numbers = self._numbers(columns)
         self._learn(columns, numbers)
-        last = self._newest
-        if numbers:
+        last, page = self._newest, _Page.of(numbers, columns["time"])
+        if page is not None:
             self.frame.append(self._complete(columns, now), now_ns=now.ns)
             self.frame.settle(now.ns, at_once=True)
-            newest = Mark(numbers[-1], columns["time"][-1])
-            if last is None or newest.number > last.number:
-                self._newest = newest
-        oldest = Mark(numbers[0], columns["time"][0]) if numbers else None
+            self._see(numbers)
+            if last is None or page.newest.number > last.number:
+                self._newest = page.newest
         if last is not None and not any(hole.after == last for hole in self._holes):
             # What the stream has not told yet is checked as well: may the page not reach it?
             self._holes.append(_Hole(last, None, self._suspects or "the stream fell behind", 0.0))
-        self._holes = [hole for hole in self._holes if not self._decided(hole, operation, oldest)]
+        self._holes = [hole for hole in self._holes if not self._decided(hole, operation, page)]
 
-    def _decided(self, hole: _Hole, operation: GetTrades, oldest: Mark | None) -> bool:
+    def _decided(self, hole: _Hole, operation: GetTrades, page: _Page | None) -> bool:
         """Tell whether a page settles a hole, one way or the other."""
-        step = 0 if self.is_dense is False else 1
-        newest = self._newest
-        if oldest is None or newest is None:
+        if self._is_filled(hole):
+            self._close(hole)
+            return True
+        if page is None:
             return hole.before is None  # there was none
-        is_told_to_end = hole.before is None or newest.number >= hole.before.number - step
+        step = 0 if self.is_dense is False else 1
+        is_told_to_end = hole.before is None or page.newest.number >= hole.before.number - step
         begins = operation.start
         is_told_from_begin = (
             hole.after is None
             or (begins is not None and begins <= hole.after.time)
-            or oldest.number <= hole.after.number + step
+            or page.oldest.number <= hole.after.number + step
         )
-        if not is_told_to_end:
+        if not is_told_to_end:  # the listing lags behind the stream
             hole.tries += 1
             if hole.tries < TRIES:
                 return False
@@ -232,9 +262,16 @@ class TradeTrack:
             return False
         if is_told_to_end and is_told_from_begin:
             self._close(hole)
-            return True
-        self._lose(hole, oldest, is_told_to_end=is_told_to_end)
+        else:
+            self._lose(hole, page.oldest, is_told_to_end=is_told_to_end)
         return True
+
+    def _is_filled(self, hole: _Hole) -> bool:
+        """Tell whether what was missing came all the same: late, or in another page."""
+        if self.is_dense is False or hole.after is None or hole.before is None:
+            return False
+        missing = range(hole.after.number + 1, hole.before.number)
+        return len(missing) <= len(self._seen) and all(n in self._seen for n in missing)
 
     def _is_answered_by_range(self, operation: GetTrades) -> bool:
         """Tell whether another question would tell more: one that begins before the hole."""
@@ -248,12 +285,12 @@ class TradeTrack:
         """Declare what no page reached: up to the oldest trade that one told."""
         if hole.after is None:
             return  # how far the past reaches is nobody's promise
+        if hole.before is None or (is_told_to_end and oldest.number < hole.before.number):
+            hole.before = oldest
         if hole.gap is None:
-            hole.before = hole.before or oldest
             self._declare(hole)
         assert hole.gap is not None, "declared above"
-        if is_told_to_end:
-            hole.gap.end = max(hole.gap.start, oldest.time)
+        hole.gap.end = hole.before.time
         self._gaps.close(hole.gap, repaired=False)
 
     def unanswered(self, now: Now) -> None:
