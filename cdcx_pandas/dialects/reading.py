@@ -265,7 +265,10 @@ def are_meant(columns: Columns, *names: str) -> bool:
 
     One that is none, or too large, makes the sum so.
     """
-    return -_MOST < sum(sum(columns[name]) for name in names) < _MOST
+    total = 0.0
+    for name in names:
+        total += sum(columns[name])
+    return -_MOST < total < _MOST
 
 
 def first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:

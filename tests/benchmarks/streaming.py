@@ -48,7 +48,7 @@ from tests.benchmarks.row import Row, best_of
 
 FRAMES, OF_CCXT, OF_CRYPTOFEED = 40_000, 4_000, 20_000
 ROUNDS = 3
-IN_MEMORY = 20_000
+IN_MEMORY, BATCH = 20_000, 100
 PATHS = {"v1": ("", "/kline-api/ws"), "exchange": ("/exchange/v1", "/exchange/v1/market")}
 SUBSCRIPTION = {
     "v1": '{"event":"sub","params":{"channel":"market_btcusdt_trade_ticker"}}',
@@ -208,10 +208,12 @@ def _stages(dialect: str) -> dict[str, Callable[[], object]]:
             speaks.decode_frame(frame)
 
     def receive() -> None:
-        stream = told()
-        for frame in frames:
-            stream.receive(frame, 3.0)
-        assert len(stream.events()) >= IN_MEMORY
+        stream, count = told(), 0
+        for at in range(0, IN_MEMORY, BATCH):
+            for frame in frames[at : at + BATCH]:
+                stream.receive(frame, 3.0)
+            count += len(stream.events())
+        assert count >= IN_MEMORY
 
     def track(batch: int) -> None:
         watch = Watch(plan, speaks)
@@ -225,7 +227,7 @@ def _stages(dialect: str) -> dict[str, Callable[[], object]]:
         "decode": decode,
         "decode and state machine": receive,
         "track and frame, one at a time": partial(track, 1),
-        "track and frame, 100 at a time": partial(track, 100),
+        f"track and frame, {BATCH} at a time": partial(track, BATCH),
     }
 
 
@@ -244,7 +246,7 @@ def _appends() -> dict[str, Callable[[], object]]:
             for at in range(0, IN_MEMORY, batch)
         ]
 
-    cut = {batch: in_batches(batch) for batch in (1, 10, 100)}
+    cut = {batch: in_batches(batch) for batch in (1, 10, BATCH)}
     return {f"{batch} at a time": partial(append, batch) for batch in cut}
 
 
