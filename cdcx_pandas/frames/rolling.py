@@ -341,9 +341,8 @@ class RollingFrame:
         if self._numbered is None:
             return
         symbol, time = self._places.get("symbol"), self._places["time"]
-        words = self._columns[symbol].words if symbol is not None else ()
         for row in rows:
-            market = words[row[symbol]] if symbol is not None else None
+            market = self._told_at(symbol, row[symbol]) if symbol is not None else None
             mark = (row[time], self._order(row)[1])
             if mark > self._last_numbers.get(market, (_NAT, 0)):
                 self._last_numbers[market] = mark

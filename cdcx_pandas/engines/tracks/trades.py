@@ -283,8 +283,8 @@ class TradeTrack:
         """Tell whether what was missing came all the same: late, or in another page."""
         if self.is_dense is False or hole.after is None or hole.before is None:
             return False
-        missing = range(hole.after.number + 1, hole.before.number)
-        return len(missing) <= len(self._seen) and all(n in self._seen for n in missing)
+        begin, end = hole.after.number + 1, hole.before.number
+        return end - begin <= len(self._seen) and all(n in self._seen for n in range(begin, end))
 
     def _is_answered_by_range(self, operation: GetTrades) -> bool:
         """Tell whether another question would tell more: one that begins before the hole."""
