@@ -250,7 +250,8 @@ class OrderTrack(_Quiet):
 
 def _is_later(row: dict[str, Any], known: dict[str, Any]) -> bool:
     """Tell whether a word about an order is newer than the last: what ended does not open again."""
-    has_ended = known["status"] not in OPEN_STATUSES
+    stood = known.get("status")  # a row may leave it out
+    has_ended = stood is not None and stood not in OPEN_STATUSES
     if has_ended and row["status"] in OPEN_STATUSES:
         return False
     return (row.get("filled") or 0) >= (known.get("filled") or 0)
