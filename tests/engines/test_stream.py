@@ -308,6 +308,19 @@ def test_the_end_of_a_connection_is_told_with_what_it_may_have_cost(dialect: Dia
     assert any(isinstance(one, m.Subscribe) for one in said(stream))
 
 
+@BOTH
+def test_an_answer_about_a_lost_connection_changes_nothing(dialect: Dialect) -> None:
+    """A probe of a connection that has ended meanwhile must not make the stream seem alive."""
+    stream = opened(dialect)
+    tell(stream, trade(), 3.0)
+    now = _until_probed(stream, 3.0)
+    stream.ended(Ending("cut"), now)
+    stream.probed(TRADE, is_newer=False, now=now + 0.1)
+    stream.receive(dialect.encode_frame(trade(2)), now + 0.1)
+    assert stream.state is State.BACKOFF
+    assert stream.due <= now + 0.5
+
+
 def test_what_only_fails_again_is_given_up_and_said() -> None:
     """The state is failed, with the reason, and it never connects again."""
     stream = stream_of(V1)
