@@ -173,9 +173,7 @@ def _plan(
             why=f"There are {', '.join((*MARKET, *USER))}.",
             sent="no",
         )
-    rows = to_limit(window)
-    if rows is None:
-        raise e.BadRequest("window: how many rows are kept must be said.", sent="no")
+    rows = to_limit(window, "window") or 1
     name = to_period(period, session.dialect.periods, session.venue.name)
     if symbols == EVERYTHING:
         listing = session.listed()
@@ -183,8 +181,6 @@ def _plan(
     is_single = isinstance(symbols, str)
     names = to_symbols([symbols] if isinstance(symbols, str) else symbols)
     markets = tuple(dict.fromkeys(session.symbol(one) for one in names))
-    if not markets:
-        raise e.BadRequest("symbols: there is none.", todo='Write "btcusdt", or a list.', sent="no")
     return Plan(markets, is_single, name, words, to_step(step), rows)
 
 

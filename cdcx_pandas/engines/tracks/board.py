@@ -25,7 +25,7 @@ PAST_NS = 86_400 * 10**9
 
 
 class Board:
-    """Rows by key, in the order in which their keys were first seen.
+    """Rows by key: those of `order` first, then in the order in which they were first seen.
 
     Parameters
     ----------
@@ -33,15 +33,18 @@ class Board:
         What the rows are.
     most
         How many are kept; the oldest key goes first.
+    order
+        Keys that are expected, as they are to be shown.
     """
 
-    def __init__(self, table: Table, most: int = 100_000) -> None:
+    def __init__(self, table: Table, most: int = 100_000, order: tuple[str, ...] = ()) -> None:
         self.table = table
         self.version = 0
         self._key = table.key[0]
         self._names = [column.name for column in table.fields] + ["received"]
         self._rows: dict[Hashable, dict[str, Any]] = {}
         self._most = most
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -69,7 +72,8 @@ class Board:
 
     def columns(self) -> Columns:
         """Return all rows as columns."""
-        rows = list(self._rows.values())
+        keys = dict.fromkeys([key for key in self._order if key in self._rows]) | self._rows
+        rows = [self._rows[key] for key in keys]
         return {name: [row.get(name) for row in rows] for name in self._names}
 
 
