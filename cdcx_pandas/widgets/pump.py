@@ -264,6 +264,6 @@ def leave(source: Source) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    """A daemon thread that sends while the interpreter goes down would be heard."""
+    """Let no thread send while the interpreter goes down: that would be heard."""
     for pump in list(_PUMPS):
         pump.end()

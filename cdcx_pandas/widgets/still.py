@@ -42,10 +42,14 @@ _DRAWING = threading.Lock()
 def picture(scene: Scene) -> bytes:
     """Return a scene (a keyframe) as PNG."""
     # A person's own style must not reach the card: white paper, dark ink, whatever else is set.
-    with _DRAWING, mpl.rc_context(mpl.rcParamsDefault.copy() | {"backend": mpl.rcParams["backend"]}):
+    with (
+        _DRAWING,
+        mpl.rc_context(mpl.rcParamsDefault.copy() | {"backend": mpl.rcParams["backend"]}),
+    ):
         file = io.BytesIO()
         drawn = figure(scene)
-        FigureCanvasAgg(drawn).print_png(file)
+        FigureCanvasAgg(drawn)  # no pyplot, and no window
+        drawn.savefig(file, format="png", dpi=DPI)
     return file.getvalue()
 
 
@@ -216,5 +220,3 @@ def plain(value: float | None) -> str:
 def share(value: float | None) -> str:
     """Return a fraction as signed per cent."""
     return "–" if value is None else f"{value:+.2%}".replace("-", "−")
-
-

@@ -46,7 +46,7 @@ def front_end() -> str:
     return "\n".join(_OWN_IMPORT.sub("", file) for file in files)
 
 
-class LiveView(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has no types
+class LiveView(anywidget.AnyWidget):
     """What a notebook shows of a source while it lives.
 
     Parameters
@@ -114,7 +114,7 @@ class LiveView(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has no 
         if layout is not None:
             layout.close()
 
-    def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         """Queue what the front end wants; this may run on any thread, beside the person's code."""
         match content:
             case {"do": "gone"}:
@@ -144,7 +144,7 @@ def show(source: Source) -> None:
     Shown again, it is the same view; a source that has stopped shows its picture; where no
     kernel is, a line of text.
     """
-    if getattr(get_ipython(), "kernel", None) is None:  # type: ignore[no-untyped-call]  # IPython's
+    if getattr(get_ipython(), "kernel", None) is None:
         sys.stdout.write(still.summary(source.scene(None, None)) + "\n")
     elif source.is_stopped:
         display(still.bundle(source.scene(None, None)), raw=True)  # type: ignore[no-untyped-call]  # as above

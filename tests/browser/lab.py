@@ -154,7 +154,9 @@ class Notebook:
 
     def until(self, condition: str, *, timeout: float = 10) -> None:
         """Wait for JavaScript about `view`, the first live view's element, to be true."""
-        script = f"() => {{ const view = document.querySelector('.cdcx-live'); return {condition}; }}"
+        script = (
+            f"() => {{ const view = document.querySelector('.cdcx-live'); return {condition}; }}"
+        )
         self.page.wait_for_function(script, timeout=timeout * 1000)
 
     def until_frames(self, count: int, *, timeout: float = 10) -> None:

@@ -312,14 +312,16 @@ class _Market:
             last = [time_ms, self.price, self.price, self.price, self.price, 0.0, 0]
             self.bars.append(last)
         last[2], last[3] = max(last[2], self.price), min(last[3], self.price)
-        last[4], last[5] = self.price, last[5] + 0.1
+        last[4], last[5] = self.price, last[5] + 0.002
         self.changed[time_ms] = version
 
     def _make_book(self, chance: random.Random) -> None:
         step = max(self.tick, self.price * 0.00002)
+
         def side(sign: int) -> list[list[float]]:
             return [
                 [round(self.price + sign * step * (i + 0.5), 4), round(chance.expovariate(1), 4)]
                 for i in range(50)
             ]
+
         self.bids, self.asks = side(-1), side(1)

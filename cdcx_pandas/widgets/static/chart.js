@@ -36,6 +36,7 @@ export class Chart {
   forget() {
     this.view = null; // made when the first bars and a width are there
     this.follows = true;
+    this.zoomed = false;
     this.cross = null;
     this.askedBefore = null;
     this.historyEnds = false;
@@ -83,8 +84,8 @@ export class Chart {
   }
 
   settle(first, last, width) {
-    const span = this.view?.span ?? Math.max(20, Math.min(width / SLOT_PX, 160));
-    this.view ??= { right: 0, span };
+    this.view ??= { right: 0, span: 0 };
+    if (!this.zoomed) this.view.span = Math.max(20, width / SLOT_PX); // until somebody knows better
     this.spanMax = width / SLOT_PX_MIN;
     if (this.follows) this.view.right = last + 1 + this.view.span * 0.03;
     this.view = clampView(this.view, first, last);
@@ -232,6 +233,7 @@ export class Chart {
 
   zoom(factor, share) {
     if (!this.layout) return;
+    this.zoomed = true;
     this.look(zoomView(this.view, factor, this.follows ? 1 : share, this.spanMax));
   }
 
@@ -281,7 +283,7 @@ function drawGrid(ctx, at, colours) {
   }
   line(ctx, at.plot.width, 0, at.plot.width, at.plot.height);
   line(ctx, 0, at.plot.height, at.plot.width, at.plot.height);
-  drawTimes(ctx, at, colours);
+  drawTimes(ctx, at);
 }
 
 function drawTimes(ctx, at) {
@@ -386,7 +388,7 @@ function hatch(ctx, [x, y, width, height], colour) {
 
 function drawUpright(ctx, text, x, colours) {
   ctx.save();
-  ctx.translate(x, 8);
+  ctx.translate(x, 30); // below the read-out
   ctx.rotate(Math.PI / 2);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
@@ -474,7 +476,8 @@ export function drawDepth(canvas, bids, asks, colours) {
   // Both sides as far as the nearer one reaches, so that neither looks thin for being short.
   const middle = (bids[0][0] + asks[0][0]) / 2;
   const reach = Math.min(middle - bids.at(-1)[0], asks.at(-1)[0] - middle) || middle * 0.001;
-  const most = Math.max(bids.at(-1)[2], asks.at(-1)[2]);
+  const within = [...bids, ...asks].filter(([price]) => Math.abs(price - middle) <= reach);
+  const most = Math.max(...within.map(([, , total]) => total));
   const xOf = (price) => ((price - middle) / reach + 1) * (width / 2);
   const yOf = (total) => height - (total / most) * (height - 4);
   drawStairs(ctx, bids, xOf, yOf, 0, height, colours.up, colours.upSoft);

@@ -164,13 +164,14 @@ function button(name, label, act) {
 
 // Each part makes its elements once, and returns how to bring them up to date.
 
-function headPart(store, head) {
+function headPart(store, head, more) {
   const last = h("span", { class: "cx-last" });
   const change = h("span", { class: "cx-change" });
-  const quote = h("span", { class: "cx-quote" });
+  const quote = h("span");
   const day = h("span", { class: "cx-day" });
   const mark = h("span", { class: "cx-mark", hidden: "" }, "SIMULATED");
-  head.append(pickers(store, head), h("div", { class: "cx-price" }, last, change, quote, day), mark);
+  head.append(pickers(store, head), h("div", { class: "cx-price" }, last, change), mark);
+  more.append(quote, day);
   return (scene) => {
     const price = scene.price || {};
     const decimals = scene.decimals?.price ?? 2;
@@ -180,7 +181,7 @@ function headPart(store, head) {
     setText(quote, quoteText(price, decimals));
     setText(day, dayText(price, decimals));
     mark.hidden = !scene.simulated;
-    setData(head, "shown", scene.shows.includes("price") ? "1" : "0");
+    more.hidden = last.hidden = change.hidden = !scene.shows.includes("price");
   };
 }
 
@@ -494,12 +495,13 @@ function createView(store, root) {
   const view = { schedule, chart: null };
   const part = (tag, name) => root.appendChild(h(tag, { class: name }));
   const head = part("div", "cx-head");
+  const more = part("div", "cx-more");
   const main = part("div", "cx-main");
   const [board, chart, book, tape] = ["board", "chart", "book", "tape"].map((name) =>
     main.appendChild(h("section", { class: `cx-${name}` })));
   const foot = part("div", "cx-health");
   const spoken = root.appendChild(h("div", { class: "cx-spoken", "aria-live": "polite", role: "status" }));
-  const picture = [headPart(store, head), chartPart(store, view, chart), bookPart(book), tapePart(tape), boardPart(store, board)];
+  const picture = [headPart(store, head, more), chartPart(store, view, chart), bookPart(book), tapePart(tape), boardPart(store, board)];
   const truth = [buttonsPart(store, root, head), healthPart(store, foot, spoken)];
   let frame = null, frames = 0, drawn = null;
   const lags = [];

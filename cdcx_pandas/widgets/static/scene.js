@@ -163,7 +163,7 @@ export function niceTicks(low, high, count) {
 
 const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const FIXED_STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE)
-  .concat([1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2].map((n) => n * DAY));
+  .concat([1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2, 4].map((n) => n * DAY));
 const WEEK_STEPS = [7 * DAY, 14 * DAY];
 const MONTH_STEPS = [1, 2, 3, 6, 12, 24, 60, 120];
 const FIRST_MONDAY = 4 * DAY;
