@@ -24,7 +24,7 @@ export function createStore() {
 export function receive(store, message, now) {
   const take = {
     scene: takeScene, beat: takeBeat, older: takeOlder, note: takeNote, refused: takeRefusal,
-    frozen: (store, { png }) => (store.frozen = { png }),
+    frozen: takeEnd,
   }[message.kind];
   if (!take || store.frozen) return;
   take(store, message, now);
@@ -59,6 +59,11 @@ function takeOlder(store, { symbol, period, bars }) {
   scene.bars = mergeOlder(scene.bars, bars);
   if (held && held !== scene) held.bars = mergeOlder(held.bars, bars);
   for (const view of store.views) view.chart.olderCame(bars.length);
+}
+
+function takeEnd(store, { png }) {
+  store.frozen = { png };
+  sayGone(store);
 }
 
 function takeNote(store, { text }, now) {
@@ -108,6 +113,11 @@ function sayHello(store, now) {
   say(store, { do: "hello" });
 }
 
+// When the picture stands everywhere, or here, and nobody looks: Python can forget the model.
+function sayGone(store) {
+  if (store.frozen && !store.views.size) say(store, { do: "gone" });
+}
+
 function choose(store, symbol, period) {
   const { scene } = store;
   if (symbol === scene.symbol && period === scene.period) return;
@@ -119,12 +129,17 @@ function choose(store, symbol, period) {
 
 // ------------------------------------------------------------------------------------ elements
 
+const FOCUSABLE = ["button", "select", "canvas"];
+
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value);
   }
+  // JupyterLab: a key pressed on this element is not the notebook's. It looks at the element that
+  // has the focus before it looks at what that is in.
+  if (FOCUSABLE.includes(tag)) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children);
   return element;
 }
@@ -549,8 +564,7 @@ function showPicture(root, { frozen }) {
 }
 
 function render(store, el) {
-  // Lumino: keys pressed in here are not the notebook's.
-  const root = h("div", { class: "cdcx-live", "data-lm-suppress-shortcuts": "true" });
+  const root = h("div", { class: "cdcx-live" });
   el.append(root);
   const view = createView(store, root);
   store.views.add(view);
@@ -567,7 +581,7 @@ function render(store, el) {
     themes.disconnect();
     view.chart.dispose();
     store.views.delete(view);
-    if (store.frozen && !store.views.size) say(store, { do: "gone" });
+    sayGone(store);
   };
 }
 
