@@ -31,7 +31,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage",
 ]  # fmt: skip
-OPEN_S, CELL_S = 30, 30
+OPEN_S = 30
 
 # The kernel of the notebook that is shown is connected and has nothing to do.
 IDLE = """() => {
@@ -48,6 +48,18 @@ START = """(index) => {
   panel.content.activeCellIndex = index;
   window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
+OPEN = """async (name) => {
+  const widget = await window.jupyterapp.commands.execute('docmanager:open', {path: name});
+  await widget.context.ready;
+  window.jupyterapp.shell.activateById(widget.id);
+}"""
+# Ends the kernel and forgets the notebook, without asking whether to save it.
+CLOSE = """async () => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  await panel?.sessionContext?.shutdown();
+  panel?.dispose();
+}"""
+END_KERNEL = """() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"""
 OUTPUTS = """(index) => {
   const panel = window.jupyterapp.shell.currentWidget;
   return panel.content.widgets[index].model.outputs.toJSON();
@@ -77,6 +89,7 @@ class Lab:
         self.folder, self.address = folder, address
         self.foreign: list[str] = []
         self._context = context
+        self._free: list[Any] = []
         self._number = 0
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1[:/])"), self._refuse)
 
@@ -97,16 +110,22 @@ class Lab:
 
     @contextmanager
     def open(self, name: str, *, width: int = 1400, height: int = 900) -> Iterator[Notebook]:
-        """Open a notebook that exists."""
-        page = self._context.new_page()
+        """Open a notebook that exists, in a page that is there already when one is free."""
+        page, is_new = (self._free.pop(), False) if self._free else (self._context.new_page(), True)
         page.set_viewport_size({"width": width, "height": height})
         notebook = Notebook(self, page, self.folder / name)
         try:
-            notebook.load()
+            if is_new:
+                notebook.load()
+            else:
+                page.evaluate(OPEN, name)
+                page.wait_for_function(IDLE, timeout=OPEN_S * 1000)
             yield notebook
-        finally:
-            notebook.end_kernel()
+            page.evaluate(CLOSE)
+            self._free.append(page)
+        except BaseException:
             page.close()
+            raise
 
 
 class Notebook:
@@ -174,9 +193,7 @@ class Notebook:
 
     def end_kernel(self) -> None:
         """End the kernel, by its own API."""
-        self.page.evaluate(
-            "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.shutdown()"
-        )
+        self.page.evaluate(END_KERNEL)
 
 
 @contextmanager
