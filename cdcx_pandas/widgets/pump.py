@@ -30,6 +30,9 @@ BEAT_S = 1.0
 """Longest time without a frame while the source lives: ages grow even when nothing happens."""
 KEY_EVERY_S = 5.0
 """A keyframe this often mends whatever was lost on the way."""
+EARLY_S = 10.0
+"""At first one every second: a page that is still loading misses some, and cannot ask for
+another while a cell keeps the kernel busy."""
 OLDER_BARS_MAX = 1000
 """Most bars of history that one order brings."""
 RETRY_S = 1.0
@@ -71,6 +74,7 @@ class Pump:
         self._sent_version: int | None = None
         self._seen_version: int | None = None
         self._sent_at = self._keyed_at = float("-inf")
+        self._began = time.monotonic()
         self._asked = 0  # the front end's stamp of the last pause or resume that was obeyed
         self._withheld = 0
         self._thread = threading.Thread(target=self._run, name="cdcx-view", daemon=True)
@@ -101,8 +105,8 @@ class Pump:
     # ------------------------------------------------------------------ the thread that looks
 
     def _run(self) -> None:
+        due = time.monotonic()
         while not self._ended.is_set():
-            began = time.monotonic()
             pause = FRAME_S
             try:
                 self._obey()
@@ -111,7 +115,8 @@ class Pump:
                 self._sent_version = None
                 self._tell(error)
                 pause = RETRY_S
-            self._ended.wait(max(0.0, pause - (time.monotonic() - began)))
+            due = max(due + pause, time.monotonic())  # what was late is not made up for
+            self._ended.wait(due - time.monotonic())
 
     def _obey(self) -> None:
         while True:
@@ -162,7 +167,8 @@ class Pump:
 
     def _forward(self, source: Source) -> None:
         now = time.monotonic()
-        is_due = self._sent_version is None or now - self._keyed_at >= KEY_EVERY_S
+        key_every = BEAT_S if now - self._began < EARLY_S else KEY_EVERY_S
+        is_due = self._sent_version is None or now - self._keyed_at >= key_every
         since = None if is_due else self._sent_version
         scene = source.scene(self.symbol, since)
         if scene["version"] == since and now - self._sent_at < BEAT_S:

@@ -242,7 +242,7 @@ class TestWords:
 class TestStore:
     """What the front end believes."""
 
-    SAYS = "const said = []; const s = createStore(); s.model = {send: (m) => said.push(m)};"
+    SAYS = "const said = []; const s = createStore(0); s.model = {send: (m) => said.push(m)};"
 
     def test_a_pause_holds_at_once_and_survives_old_news(self) -> None:
         """The picture stands before Python knows, and frames sent before do not let it go."""
@@ -274,11 +274,12 @@ class TestStore:
     def test_silence_is_stale(self) -> None:
         """Three seconds without a frame and the view says so, whatever Python said last."""
         script = (
-            f"{self.SAYS} const before = stateOf(s, 0)[0]; receive(s, first, 1000);"
+            f"{self.SAYS} const before = [stateOf(s, 0)[0], stateOf(s, 9000)[0]];"
+            "receive(s, first, 1000);"
             "return [before, stateOf(s, 3900)[0], stateOf(s, 4100)];"
         )
         before, live, stale = run(script, first=frame(None, 1, state="live", why=""))
-        assert (before, live) == ("connecting", "live")
+        assert (before, live) == (["connecting", "stale"], "live")
         assert stale == ["stale", "nothing from the kernel for 3.1 s"]
 
     def test_a_lost_frame_is_asked_for_once_a_second(self) -> None:
@@ -288,6 +289,12 @@ class TestStore:
             "for (let i = 0; i < 10; i += 1) receive(s, lost, 5000 + i); return said;"
         )
         assert run(script, first=frame(None, 1), lost=frame(7, 9)) == [{"do": "hello"}]
+
+    def test_a_page_that_missed_the_first_frame_asks(self) -> None:
+        """A delta without a beginning shows nothing yet, and a whole frame is asked for."""
+        script = f"{self.SAYS} receive(s, late, 5000); return [stateOf(s, 5000)[0], said];"
+        late = frame(3, 4, state="live", bars=[bar(1)])
+        assert run(script, late=late) == ["connecting", [{"do": "hello"}]]
 
     def test_after_the_end_nothing_moves(self) -> None:
         """The last picture is not overwritten by a frame that was late."""

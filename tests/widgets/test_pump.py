@@ -112,7 +112,14 @@ def test_hello_brings_a_whole_frame() -> None:
 
 def test_a_whole_frame_comes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was lost on the way is mended within seconds."""
+    monkeypatch.setattr(pumps, "EARLY_S", 0.0)
     monkeypatch.setattr(pumps, "KEY_EVERY_S", 0.3)
+    with pumping(FakeSource(rate=100)) as (_, wire):
+        until(lambda: len(wire.keys()) >= 3, 3)
+
+
+def test_a_page_that_comes_late_need_not_ask() -> None:
+    """While a cell keeps the kernel busy no hello arrives; a whole frame comes all the same."""
     with pumping(FakeSource(rate=100)) as (_, wire):
         until(lambda: len(wire.keys()) >= 3, 3)
 

@@ -470,7 +470,7 @@ function line(ctx, x1, y1, x2, y2) {
 // ------------------------------------------------------------------------------------- depth
 
 // Cumulated amounts over price: bids to the left, asks to the right.
-export function drawDepth(canvas, bids, asks, colours) {
+export function drawDepth(canvas, bids, asks, decimals, colours) {
   const { ctx, width, height } = contextOf(canvas);
   if (!width || !bids.length || !asks.length) return;
   // Both sides as far as the nearer one reaches, so that neither looks thin for being short.
@@ -484,6 +484,17 @@ export function drawDepth(canvas, bids, asks, colours) {
   drawStairs(ctx, asks, xOf, yOf, width, height, colours.down, colours.downSoft);
   ctx.strokeStyle = colours.grid;
   line(ctx, width / 2, 0, width / 2, height);
+  drawEnds(ctx, width, height, [middle - reach, middle + reach], decimals, colours);
+}
+
+function drawEnds(ctx, width, height, [low, high], decimals, colours) {
+  ctx.font = colours.font;
+  ctx.fillStyle = colours.quiet;
+  ctx.textBaseline = "bottom";
+  ctx.textAlign = "left";
+  ctx.fillText(formatNumber(low, decimals), 2, height - 1);
+  ctx.textAlign = "right";
+  ctx.fillText(formatNumber(high, decimals), width - 2, height - 1);
 }
 
 function drawStairs(ctx, levels, xOf, yOf, edge, height, colour, soft) {

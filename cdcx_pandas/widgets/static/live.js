@@ -14,9 +14,9 @@ const LEVELS = 10, TAPE_ROWS = 24, LAGS_KEPT = 300;
 
 // What is known, whoever looks at it. `told` is the last message with a scene; `held` is the
 // scene that a pause holds; `mine` is a pause or resume that Python has not confirmed yet.
-export function createStore() {
+export function createStore(now) {
   return {
-    model: null, views: new Set(), scene: blankScene(), told: null, heardAt: null, saidHelloAt: 0,
+    bornAt: now, model: null, views: new Set(), scene: blankScene(), told: null, heardAt: null, saidHelloAt: 0,
     held: null, withheldHere: 0, mine: null, note: null, waits: null, frozen: null,
   };
 }
@@ -97,8 +97,8 @@ export function setPaused(store, paused, now) {
 
 export function stateOf(store, now) {
   if (store.frozen) return ["stopped", ""];
-  if (store.heardAt === null) return ["connecting", "waiting for the kernel"];
-  const silence = now - store.heardAt;
+  const silence = now - (store.heardAt ?? store.bornAt);
+  if (store.heardAt === null && silence <= STALE_MS) return ["connecting", "waiting for the kernel"];
   if (silence > STALE_MS) return ["stale", `nothing from the kernel for ${formatAge(silence / 1000)}`];
   return [store.scene.state, store.scene.why || ""];
 }
@@ -118,13 +118,17 @@ function sayGone(store) {
   if (store.frozen && !store.views.size) say(store, { do: "gone" });
 }
 
+function waitFor(store, what, now) {
+  store.waits = { what, since: now };
+  for (const view of store.views) view.schedule();
+}
+
 function choose(store, symbol, period) {
   const { scene } = store;
   if (symbol === scene.symbol && period === scene.period) return;
   const watched = scene.symbols.includes(symbol) && period === scene.period;
-  store.waits = `Loading ${symbol} ${period}`;
+  waitFor(store, `Loading ${symbol} ${period}`, Date.now());
   say(store, watched ? { do: "choose", symbol } : { do: "other", symbol, period });
-  for (const view of store.views) view.schedule();
 }
 
 // ------------------------------------------------------------------------------------ elements
@@ -252,8 +256,7 @@ function buttonsPart(store, root, head) {
   const resume = button("resume", "Resume", () => setPaused(store, false, Date.now()));
   const cut = button("cut", "Cut the wire", () => say(store, { do: "cut" }));
   const stop = button("stop", "Stop", () => {
-    store.waits = "Stopping";
-    stop.disabled = true;
+    waitFor(store, "Stopping", Date.now());
     say(store, { do: "stop" });
   });
   const state = h("span", { class: "cx-state" });
@@ -265,6 +268,7 @@ function buttonsPart(store, root, head) {
     pause.hidden = paused;
     resume.hidden = !paused;
     cut.hidden = !store.scene.can_cut;
+    stop.disabled = store.waits?.what === "Stopping";
     held.hidden = !paused;
     const withheld = store.withheldHere + (store.told?.withheld || 0);
     setText(held, `PAUSED, ${withheld} ${withheld === 1 ? "update" : "updates"} withheld`);
@@ -342,7 +346,7 @@ function bookPart(section) {
     fillLevels([...asks].reverse(), down, most, scene, colours.downSoft);
     fillLevels(bids, up, most, scene, colours.upSoft);
     setText(middle.cells[0], spreadText(up, down, scene, book));
-    drawDepth(canvas, up, down, colours);
+    drawDepth(canvas, up, down, scene.decimals?.price ?? 2, colours);
     canvas.setAttribute("aria-label", `Depth chart, ${book.bids.length} bids and ${book.asks.length} asks`);
   };
 }
@@ -485,9 +489,14 @@ function healthWords(store, now) {
 }
 
 function noteText(store, now) {
-  if (store.waits) return `${store.waits}…`;
+  if (store.waits) return waitText(store.waits, now);
   if (store.note && now - store.note.at < NOTE_MS) return store.note.text;
   return store.scene.health?.last_error || "";
+}
+
+// Orders wait while a cell runs; frames do not. Who sees the one must be told of the other.
+function waitText({ what, since }, now) {
+  return now - since < STALE_MS ? `${what}…` : `${what}… as soon as the running cell lets the kernel answer`;
 }
 
 // ----------------------------------------------------------------------------------- one view
@@ -588,7 +597,7 @@ function render(store, el) {
 // A factory, so that each widget has a store of its own: the models that `initialize` and
 // `render` are given are different proxies, and no key to anything.
 export default () => {
-  const store = createStore();
+  const store = createStore(Date.now());
   return {
     initialize({ model }) {
       store.model = model;

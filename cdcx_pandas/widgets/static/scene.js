@@ -12,7 +12,8 @@ const PARTS = ["price", "bars", "trades", "book", "board"];
 // ---------------------------------------------------------------------------------- scenes
 
 export function blankScene() {
-  return { version: null, symbol: null, period: null, bars: [], trades: [], gaps: [], shows: [] };
+  const lists = { bars: [], trades: [], gaps: [], shows: [] };
+  return { version: null, symbol: null, period: null, state: "connecting", why: "", ...lists };
 }
 
 // Returns the scene after a frame, and whether a frame was lost between (then a whole one is due).
