@@ -60,12 +60,12 @@ class LiveView(anywidget.AnyWidget):
     _css = (_STATIC / "live.css").read_text("utf-8")
 
     def __init__(self, source: Source) -> None:
-        super().__init__()
         self._display_id = f"cdcx-{uuid4().hex}"
         self._is_frozen = False
         self._was_seen = False
         self._freezing = threading.Lock()
         self.pump = Pump(source, weakly(self.send), weakly(self.freeze))
+        super().__init__()
         weakref.finalize(self, self.pump.end)
         self.on_msg(weakly(self._on_message))
         self.pump.start()
@@ -109,7 +109,7 @@ class LiveView(anywidget.AnyWidget):
     def close(self) -> None:
         """End the view and forget it, with its layout."""
         self.pump.end()
-        layout = self.layout
+        layout = self._trait_values.get("layout")  # not made just to be closed
         super().close()
         if layout is not None:
             layout.close()
