@@ -59,6 +59,8 @@ class Live:
         What is watched.
     is_paused, is_stopped
         Whether the picture stands still, and whether all is over.
+    is_guest
+        Whether only a picker of another stream's picture asked for it.
 
     Notes
     -----
@@ -70,7 +72,7 @@ class Live:
         plan = core.watch.plan
         self.symbols = plan.symbols
         self.period = plan.period
-        self.is_paused = self.is_stopped = False
+        self.is_paused = self.is_stopped = self.is_guest = False
         self.wish = wish
         self._core, self._units = core, units
         self._watch = core.watch
@@ -406,6 +408,11 @@ class Live:
     def other(self, symbol: str, period: str) -> Live:
         """Return the `Live` of another market or period, with the same options; it blocks."""
         return self.wish.other(symbol, period)
+
+    def leave(self) -> None:
+        """Take note that a picture shows it no more: a guest ends then."""
+        if self.is_guest:
+            self.stop()
 
     def cut(self) -> None:
         """Cut the wire of a sandbox, to see what happens."""

@@ -66,7 +66,10 @@ class Wish:
         """Return the `Live` of another market or period."""
         if not self.again:
             raise e.Unsupported("A recording holds what was recorded, and nothing else.")
-        return live(symbol, period, **self.again)
+        known = registry.every()
+        found = live(symbol, period, **self.again)
+        found.is_guest = found not in known
+        return found
 
     def decimals(self, symbol: str) -> dict[str, int]:
         """Return how many decimals prices and amounts of a market have."""
@@ -153,7 +156,9 @@ def live(
 
     key = (session.venue.name, session.dialect.name, plan.symbols, plan.is_single, plan.period)
     options = (plan, session.venue, credentials, str(record), policy)
-    return registry.running(key, options, make)
+    found = registry.running(key, options, make)
+    found.is_guest = False
+    return found
 
 
 def _plan(
