@@ -261,8 +261,10 @@ class Watch:
 
     def tick(self, now: Now) -> None:
         """Do what is due."""
+        before = self.gaps.version
         for track in self._tracks.values():
             track.tick(now)
+        self.version += self.gaps.version != before
 
     # ------------------------------------------------------------------------------ reading
 
