@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SLACK_NS = 300 * 10**9
 """After an interruption orders are asked for again from so long before it."""
+FIRST_S = 2.0
+"""A stream mostly tells the ticker at once; the venue is asked where it did not."""
 PAST_NS = 86_400 * 10**9
 """Of the time before the stream, one day is asked for."""
 
@@ -131,6 +133,7 @@ class TickerTrack(_Quiet):
         self._board = board
         self._asking = Asking()
         self._is_due = True
+        self._ask_at: float | None = None
 
     def news(self, update: m.Update, now: Now) -> None:
         """Take the newest."""
@@ -145,8 +148,11 @@ class TickerTrack(_Quiet):
                 self._board.put(row, now)
 
     def question(self, now: Now) -> Operation[Any] | None:
-        """Ask once, at the beginning: a quiet market's ticker is told when it changes."""
-        if not self._is_due or not self._asking.may(now) or self.heard_at is not None:
+        """Ask once, where the stream told none at first: some tell a quiet market's never."""
+        if self._ask_at is None:
+            self._ask_at = now.monotonic + FIRST_S
+        is_early = now.monotonic < self._ask_at
+        if is_early or not self._is_due or self.heard_at or not self._asking.may(now):
             return None
         self._asking.asked()
         return GetTicker(self.channel.symbol)
