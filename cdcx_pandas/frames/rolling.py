@@ -13,8 +13,9 @@ This module knows tables and time stamps. Who writes is one thread at a time; wh
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,7 @@ _DTYPES: dict[str, Any] = {
 _NAT = np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True)
-class _Visible:
+class _Visible(NamedTuple):
     """What readers see: arrays, and which of their rows. Replaced as a whole, never changed."""
 
     arrays: dict[str, Array]
@@ -131,6 +131,10 @@ class RollingFrame:
         `settle`. What formed under the same key is final now.
         """
         keys = self._keys_of(columns)
+        if self._follow(columns, keys):
+            self._keys |= dict.fromkeys(keys)
+            self._write(self._stored(columns, len(keys)), len(keys))
+            return len(keys)
         known, late, forming = self._keys, self._late, self._forming
         new: list[int] = []
         last_ns = self._last_ns()
@@ -188,6 +192,32 @@ class RollingFrame:
         if len(self._key_names) == 1:
             return columns[self._key_names[0]]
         return list(zip(*(columns[name] for name in self._key_names), strict=True))
+
+    def _follow(self, columns: Columns, keys: Sequence[Hashable]) -> bool:
+        """Tell whether all rows are new ones behind the last, as they mostly are; take note of it.
+
+        Rows of several markets at once are left to be looked at one by one.
+        """
+        times = columns["time"]
+        is_plain = not self._late and not self._forming and times
+        if not is_plain or times[0] < self._last_ns() or not self._keys.keys().isdisjoint(keys):
+            return False
+        places: list[Any] = times
+        market = None
+        if self._numbered is not None:
+            if "symbol" in self._places:
+                market = columns["symbol"][0]
+                if columns["symbol"].count(market) < len(times):
+                    return False
+            places = list(zip(times, map(_as_number, columns[self._numbered]), strict=True))
+            before = self._last_numbers.get(market)
+            if before is not None and before > places[0]:
+                return False
+        if len(keys) > 1 and (places != sorted(places) or len(set(keys)) < len(keys)):
+            return False
+        if self._numbered is not None:
+            self._last_numbers[market] = places[-1]
+        return True
 
     def _belongs_before(self, columns: Columns, at: int, last_ns: int) -> bool:
         """Tell whether a row comes too late to stand behind the last one.
@@ -268,8 +298,18 @@ class RollingFrame:
             for column, values in zip(self._columns, stored, strict=True):
                 arrays[column.name][stop:end] = values
         self._visible = _Visible(arrays, max(first, end - self.window), end)
-        while len(self._keys) > 2 * self.window:  # older keys are further back than the window
-            del self._keys[next(iter(self._keys))]
+        self._forget_keys()
+
+    def _forget_keys(self) -> None:
+        """Forget keys that are further back than the window, many at a time.
+
+        One at a time would cost more the wider the window is: a dict looks for its first key
+        behind all that were deleted before it.
+        """
+        excess = len(self._keys) - 2 * self.window
+        if excess > 0:
+            for key in list(islice(self._keys, excess + self.window // 4)):
+                del self._keys[key]
 
     def _merge(self, rows: dict[Hashable, Row]) -> None:
         """Make new arrays of what is visible and `rows`, in order of time.
@@ -312,9 +352,8 @@ class RollingFrame:
         if self._numbered is None:
             return
         symbol, time = self._places.get("symbol"), self._places["time"]
-        words = self._columns[symbol].words if symbol is not None else ()
         for row in rows:
-            market = words[row[symbol]] if symbol is not None else None
+            market = self._told_at(symbol, row[symbol]) if symbol is not None else None
             mark = (row[time], self._order(row)[1])
             if mark > self._last_numbers.get(market, (_NAT, 0)):
                 self._last_numbers[market] = mark
