@@ -189,7 +189,7 @@ function headPart(store, head, more) {
   const quote = h("span");
   const day = h("span", { class: "cx-day" });
   const mark = h("span", { class: "cx-mark", hidden: "" }, "SIMULATED");
-  head.append(pickers(store, head), h("div", { class: "cx-price" }, last, change), mark);
+  head.append(h("div", { class: "cx-price" }, last, change), mark);
   more.append(quote, day);
   return (scene) => {
     const price = scene.price || {};
@@ -215,21 +215,21 @@ function dayText({ high, low, volume }, decimals) {
   return `24 h ${formatNumber(low, decimals)} to ${formatNumber(high, decimals)}, volume ${formatShort(volume)}`;
 }
 
-function pickers(store, head) {
+function pickersPart(store, head) {
   const symbol = h("select", { class: "cx-symbol", "aria-label": "Symbol" });
   const period = h("select", { class: "cx-period", "aria-label": "Period" });
   const pick = () => choose(store, symbol.value, period.value);
   symbol.addEventListener("change", pick);
   period.addEventListener("change", pick);
   const back = button("back", "Back", () => say(store, { do: "home" }));
-  head.drawPickers = (scene) => {
+  head.append(h("div", { class: "cx-pickers" }, back, symbol, period));
+  return (scene) => {
     fillSelect(symbol, withShown(scene.pickable || scene.symbols || [], scene.symbol), scene.symbol, store.waits);
     fillSelect(period, withShown(scene.periods || [], scene.period), scene.period, store.waits);
     back.hidden = !store.told?.home;
     const label = `Back to ${store.told?.home === "*" ? "all markets" : store.told?.home}`;
     if (back.title !== label) Object.assign(back, { title: label, ariaLabel: label });
   };
-  return h("div", { class: "cx-pickers" }, back, symbol, period);
 }
 
 function withShown(options, shown) {
@@ -525,8 +525,9 @@ function createView(store, root) {
     main.appendChild(h("section", { class: `cx-${name}` })));
   const foot = part("div", "cx-health");
   const spoken = root.appendChild(h("div", { class: "cx-spoken", "aria-live": "polite", role: "status" }));
+  const pickers = pickersPart(store, head);
   const picture = [headPart(store, head, more), chartPart(store, view, chart), bookPart(book), tapePart(tape), boardPart(store, board)];
-  const truth = [buttonsPart(store, root, head), healthPart(store, foot, spoken)];
+  const truth = [pickers, buttonsPart(store, root, head), healthPart(store, foot, spoken)];
   let frame = null, frames = 0, drawn = null;
   const lags = [];
 
@@ -540,10 +541,18 @@ function createView(store, root) {
     const now = Date.now();
     const scene = store.held || store.scene;
     const colours = readColours(root);
-    head.drawPickers(store.scene);
-    for (const update of picture) update(scene, now, colours);
-    for (const update of truth) update(store.scene, now);
+    for (const update of picture) attempt(() => update(scene, now, colours));
+    for (const update of truth) attempt(() => update(store.scene, now));
     measure(scene);
+  }
+
+  // What cannot be drawn is said; the rest is drawn all the same.
+  function attempt(update) {
+    try {
+      update();
+    } catch (error) {
+      store.note = { text: `not drawn: ${error.message}`, at: Date.now() };
+    }
   }
 
   // For tests, and for whoever wants to know how the view does.
