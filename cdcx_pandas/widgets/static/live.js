@@ -104,7 +104,12 @@ export function stateOf(store, now) {
 }
 
 function say(store, order) {
-  store.model?.send(order);
+  try {
+    store.model?.send(order);
+  } catch (error) { // the kernel is gone, and with it the wire
+    store.note = { text: `The kernel cannot be told: ${error.message}`, at: Date.now() };
+    store.waits = null;
+  }
 }
 
 function sayHello(store, now) {
