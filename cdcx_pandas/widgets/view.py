@@ -100,11 +100,11 @@ class LiveView(anywidget.AnyWidget):
             self.close()
 
     def _last_picture(self) -> dict[str, Any]:
-        scene = self.pump.source.scene(self.pump.symbol, None) | {"state": "stopped"}
         try:
-            return still.bundle(scene)
+            scene = self.pump.source.scene(self.pump.symbol, None)
+            return still.bundle(scene | {"state": "stopped"})
         except Exception as error:  # noqa: BLE001  # a stop must stop, with or without picture
-            return {"text/plain": f"{still.summary(scene)} (no picture: {error})"}
+            return {"text/plain": f"{self.pump.source.symbols[0]} stopped (no picture: {error})"}
 
     def close(self) -> None:
         """End the view and forget it, with its layout."""

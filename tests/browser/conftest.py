@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 from tests.browser.lab import Lab, missing, running_lab
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright lives, its event loop counts as running in this thread,
+# and tests elsewhere have loops of their own.
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """Return the JupyterLab; `lab.notebook("cell", ...)` opens a notebook of cells in it."""
     if (why := missing()) is not None:
         pytest.skip(why)
-    # pytest's own Python path is not inherited; lab.py sets it for the kernels.
-    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
     with running_lab() as running:
         yield running

@@ -28,7 +28,7 @@ SEVERAL = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def living(lab: Lab) -> Iterator[Notebook]:
     """Open a notebook with a view that lives."""
     with lab.notebook(SHOW, "source.calls", SETUP) as notebook:
@@ -60,6 +60,20 @@ def mime(outputs: list[dict[str, Any]]) -> set[str]:
     """Return the types of the only output."""
     (output,) = outputs
     return set(output["data"])
+
+
+def gap_words(notebook: Notebook) -> str:
+    """Move the crosshair over the newest bars until it tells of a gap, and return what it tells."""
+    at = box(notebook)
+    for x in range(int(at["width"]) - 60, int(at["width"]) - 160, -2):
+        notebook.page.mouse.move(at["x"] + x, at["y"] + 80)
+        words: str = notebook.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
+            " done(document.querySelector('.cx-readout').textContent))))"
+        )
+        if "wire cut" in words:
+            return words
+    return ""
 
 
 class TestLiving:
@@ -197,6 +211,8 @@ class TestLiving:
         living.picture("cut")
         living.until("view.dataset.state === 'live'")
         assert "reconnects 1" in living.page.locator(".cx-health").inner_text()
+        words = gap_words(living)
+        assert re.search(r"(klines|trades) \S+–\S+ repaired: wire cut", words)
 
     def test_it_fits_narrow_places(self, living: Notebook) -> None:
         """At 480 pixels and less everything is there, and nothing sticks out."""
@@ -265,11 +281,13 @@ def test_a_busy_kernel_and_a_dead_one(lab: Lab) -> None:
         notebook.end_kernel()
         notebook.until("view.dataset.state === 'stale'", timeout=8)
         assert "nothing from the kernel" in notebook.page.locator(".cx-health").inner_text()
+        notebook.page.get_by_role("button", name="Pause").click()
+        notebook.until("view.dataset.paused === 'true'", timeout=2)
         notebook.picture("stale")
 
 
 def test_running_again_leaves_nothing_behind(lab: Lab) -> None:
-    """Ten runs later there are as many threads and models as after the first."""
+    """Many runs later there are as many threads and models as after the first."""
     again = (
         "try: source.stop()\nexcept NameError: pass\n"
         "source = FakeSource(rate=100); view.show(source)"
@@ -280,12 +298,12 @@ def test_running_again_leaves_nothing_behind(lab: Lab) -> None:
     )
     with lab.notebook(SETUP, again, count, "view.show(source)") as notebook:
         notebook.run(0)
-        for _ in range(5):
+        for _ in range(2):
             notebook.run(1)
         notebook.until_frames(2)
         notebook.page.wait_for_timeout(500)
         (first,) = notebook.run(2)
-        for _ in range(5):
+        for _ in range(3):
             notebook.run(1)
             notebook.run(3)
         notebook.until_frames(2)

@@ -296,6 +296,16 @@ class TestStore:
         late = frame(3, 4, state="live", bars=[bar(1)])
         assert run(script, late=late) == ["connecting", [{"do": "hello"}]]
 
+    def test_a_kernel_that_is_gone_is_survived(self) -> None:
+        """A pause holds the picture though nobody can be told any more; a note says so."""
+        script = (
+            "const s = createStore(0);"
+            "s.model = {send: () => { throw new Error('Cannot send'); }};"
+            "receive(s, first, 0); setPaused(s, true, 1); return [isPaused(s), s.note.text];"
+        )
+        got = run(script, first=frame(None, 1))
+        assert got == [True, "The kernel cannot be told: Cannot send"]
+
     def test_after_the_end_nothing_moves(self) -> None:
         """The last picture is not overwritten by a frame that was late."""
         script = (

@@ -193,6 +193,14 @@ def test_a_stop_stops_even_without_a_picture(
     assert source.is_stopped
 
 
+def test_a_stop_stops_even_a_source_that_fails(screen: Screen, source: FakeSource) -> None:
+    """A source with nothing to show any more leaves a line of text."""
+    show(source)
+    source.raises = RuntimeError("broken")
+    source.stop()
+    assert screen.shown[-1][0] == {"text/plain": "btcusdt stopped (no picture: broken)"}
+
+
 def test_a_visiting_view_goes_home(screen: Screen, source: FakeSource) -> None:
     """When the stream a picker led to stops, the view is not frozen but goes back."""
     show(source)

@@ -3,10 +3,39 @@
 // A chart draws the scene it is given, in the colours it is given, and knows where it is looked
 // at: pan, zoom and crosshair live here. Where scenes come from is not known here.
 
-import { CLOSE, CLOSED, HIGH, LOW, OPEN, TIME, VOLUME, barsBetween, clampView, clockOf, decimalsFor, describeGap, formatMoment, formatNumber, formatShort, isRising, niceTicks, panView, priceRange, timeTicks, zoomView } from "./scene.js";
+import {
+  CLOSE,
+  CLOSED,
+  HIGH,
+  LOW,
+  OPEN,
+  TIME,
+  VOLUME,
+  barsBetween,
+  clampView,
+  clockOf,
+  decimalsFor,
+  describeGap,
+  formatMoment,
+  formatNumber,
+  formatShort,
+  isRising,
+  niceTicks,
+  panView,
+  priceRange,
+  timeTicks,
+  zoomView,
+} from "./scene.js";
 
-const AXIS_BOTTOM = 22, VOLUME_SHARE = 0.18, SLOT_PX = 8, SLOT_PX_MIN = 1, GAP_PX_MIN = 4;
-const TICK_PX = 44, TIME_TICK_PX = 84, STRIP_PX = 6, OLDER_AT_ONCE = 500;
+const AXIS_BOTTOM = 22; // pixels, as all that ends in PX
+const VOLUME_SHARE = 0.18;
+const SLOT_PX = 8; // a bar and the space to the next, until somebody zooms
+const SLOT_PX_MIN = 1;
+const GAP_PX_MIN = 4;
+const STRIP_PX = 6;
+const TICK_PX = 44;
+const TIME_TICK_PX = 84;
+const OLDER_AT_ONCE = 500;
 
 // Makes a canvas as sharp as the screen, and returns its context in CSS pixels.
 export function contextOf(canvas) {
@@ -67,7 +96,8 @@ export class Chart {
   arrange(ctx, scene, width, height) {
     const { bars } = scene;
     const clock = clockOf(scene.period_ms, bars[0][TIME]);
-    const first = clock.placeOf(bars[0][TIME]), last = clock.placeOf(bars.at(-1)[TIME]);
+    const first = clock.placeOf(bars[0][TIME]),
+      last = clock.placeOf(bars.at(-1)[TIME]);
     const decimals = scene.decimals?.price ?? 2;
     const axis = Math.ceil(ctx.measureText(formatNumber(bars.at(-1)[HIGH], decimals)).width) + 14;
     const plot = { width: Math.max(40, width - axis), height: height - AXIS_BOTTOM };
@@ -80,7 +110,27 @@ export class Chart {
     const prices = plot.height * (1 - VOLUME_SHARE);
     const yOf = (price) => ((high - price) / (high - low)) * (prices - 8) + 4;
     const priceOf = (y) => high - ((y - 4) / (prices - 8)) * (high - low);
-    return { ctx, bars, seen, clock, first, last, decimals, plot, width, height, right, span, slot, xOf, yOf, priceOf, low, high, prices };
+    return {
+      ctx,
+      bars,
+      seen,
+      clock,
+      first,
+      last,
+      decimals,
+      plot,
+      width,
+      height,
+      right,
+      span,
+      slot,
+      xOf,
+      yOf,
+      priceOf,
+      low,
+      high,
+      prices,
+    };
   }
 
   settle(first, last, width) {
@@ -120,10 +170,13 @@ export class Chart {
     if (!this.layout || !this.cross) return null;
     const { xOf, clock } = this.layout;
     const at = this.cross.x;
-    return (this.scene.gaps || []).find(([, start, end]) => {
-      const from = xOf(clock.placeOf(start)), to = xOf(clock.placeOf(end ?? this.scene.now_ms));
-      return at >= from - 2 && at <= Math.max(to, from + GAP_PX_MIN) + 2;
-    }) ?? null;
+    return (
+      (this.scene.gaps || []).find(([, start, end]) => {
+        const from = xOf(clock.placeOf(start)),
+          to = xOf(clock.placeOf(end ?? this.scene.now_ms));
+        return at >= from - 2 && at <= Math.max(to, from + GAP_PX_MIN) + 2;
+      }) ?? null
+    );
   }
 
   describe(scene) {
@@ -131,8 +184,11 @@ export class Chart {
     const { seen, decimals } = this.layout;
     const name = `Candles of ${scene.symbol}, ${scene.period}`;
     if (!seen.length) return `${name}: no bars in this stretch`;
-    const [from, to] = [seen[0], seen.at(-1)].map((bar) => formatMoment(bar[TIME], scene.period_ms));
-    return `${name}: ${seen.length} bars from ${from} to ${to} UTC, close ${formatNumber(seen.at(-1)[CLOSE], decimals)}`;
+    const [from, to] = [seen[0], seen.at(-1)].map((bar) =>
+      formatMoment(bar[TIME], scene.period_ms),
+    );
+    const close = formatNumber(seen.at(-1)[CLOSE], decimals);
+    return `${name}: ${seen.length} bars from ${from} to ${to} UTC, close ${close}`;
   }
 
   // ------------------------------------------------------------------------------- hands
@@ -182,7 +238,9 @@ export class Chart {
   }
 
   pinch(before, here, other) {
-    const [was, is] = [before, here].map((p) => Math.max(10, Math.hypot(p.x - other.x, p.y - other.y)));
+    const [was, is] = [before, here].map((p) =>
+      Math.max(10, Math.hypot(p.x - other.x, p.y - other.y)),
+    );
     this.zoom(was / is, (here.x + other.x) / 2 / (this.layout?.plot.width || 1));
   }
 
@@ -240,7 +298,10 @@ export class Chart {
   goTo(end) {
     if (!this.layout) return;
     const { first, last } = this.layout;
-    this.look({ ...this.view, right: end === "newest" ? last + 1 + this.view.span * 0.03 : first + this.view.span });
+    this.look({
+      ...this.view,
+      right: end === "newest" ? last + 1 + this.view.span * 0.03 : first + this.view.span,
+    });
   }
 
   // The view follows the newest bar as long as that is in it; else it stays where it was put.
@@ -265,7 +326,11 @@ function drawEmpty(ctx, width, height, scene, colours) {
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const waits = scene.version === null || scene.state === "connecting";
-  ctx.fillText(waits ? "Waiting for the first bars" : "No bars were received", width / 2, height / 2);
+  ctx.fillText(
+    waits ? "Waiting for the first bars" : "No bars were received",
+    width / 2,
+    height / 2,
+  );
 }
 
 function drawGrid(ctx, at, colours) {
@@ -275,7 +340,10 @@ function drawGrid(ctx, at, colours) {
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
   const ticks = niceTicks(at.low, at.high, at.prices / TICK_PX);
-  const decimals = Math.max(ticks.length > 1 ? decimalsFor(ticks[1] - ticks[0]) : 0, Math.min(at.decimals, 2));
+  const decimals = Math.max(
+    ticks.length > 1 ? decimalsFor(ticks[1] - ticks[0]) : 0,
+    Math.min(at.decimals, 2),
+  );
   for (const tick of ticks) {
     const y = at.yOf(tick);
     line(ctx, 0, y, at.plot.width, y);
@@ -287,7 +355,8 @@ function drawGrid(ctx, at, colours) {
 }
 
 function drawTimes(ctx, at) {
-  const from = at.clock.timeOf(at.right - at.span), to = at.clock.timeOf(at.right);
+  const from = at.clock.timeOf(at.right - at.span),
+    to = at.clock.timeOf(at.right);
   const y = at.plot.height + AXIS_BOTTOM / 2 + 1;
   for (const [time, label] of timeTicks(from, to, ((to - from) / at.plot.width) * TIME_TICK_PX)) {
     const x = at.xOf(at.clock.placeOf(time));
@@ -327,7 +396,8 @@ function drawCandles(ctx, at, colours) {
 }
 
 function drawCandle(ctx, at, bar, x, body, rising, forming) {
-  const top = at.yOf(Math.max(bar[OPEN], bar[CLOSE])), bottom = at.yOf(Math.min(bar[OPEN], bar[CLOSE]));
+  const top = at.yOf(Math.max(bar[OPEN], bar[CLOSE])),
+    bottom = at.yOf(Math.min(bar[OPEN], bar[CLOSE]));
   ctx.lineWidth = 1;
   line(ctx, x, at.yOf(bar[HIGH]), x, top);
   line(ctx, x, bottom, x, at.yOf(bar[LOW]));
@@ -358,13 +428,23 @@ function drawGaps(ctx, at, scene, colours) {
     if (to < 0 || from > at.plot.width) continue;
     const whole = channel === "klines";
     const top = whole ? 0 : at.plot.height - STRIP_PX;
-    const box = [Math.max(from, 0), top, Math.min(to, at.plot.width) - Math.max(from, 0), at.plot.height - top];
+    const box = [
+      Math.max(from, 0),
+      top,
+      Math.min(to, at.plot.width) - Math.max(from, 0),
+      at.plot.height - top,
+    ];
     ctx.fillStyle = repaired ? colours.healed : colours.hole;
     ctx.fillRect(...box);
     if (repaired) continue;
     hatch(ctx, box, colours.hatch);
     if (whole && from > labelled + 16) {
-      drawUpright(ctx, "not received", (Math.max(from, 0) + Math.min(to, at.plot.width)) / 2, colours);
+      drawUpright(
+        ctx,
+        "not received",
+        (Math.max(from, 0) + Math.min(to, at.plot.width)) / 2,
+        colours,
+      );
       labelled = from;
     }
   }
@@ -441,7 +521,15 @@ function drawCross(ctx, at, cross, scene, colours) {
   line(ctx, x, 0, x, at.plot.height);
   if (cross.y < at.prices) {
     line(ctx, 0, cross.y, at.plot.width, cross.y);
-    drawTag(ctx, at.plot.width, cross.y, at.width, formatNumber(at.priceOf(cross.y), at.decimals), colours.ink, colours.paper);
+    drawTag(
+      ctx,
+      at.plot.width,
+      cross.y,
+      at.width,
+      formatNumber(at.priceOf(cross.y), at.decimals),
+      colours.ink,
+      colours.paper,
+    );
   }
   ctx.setLineDash([]);
   drawMoment(ctx, at, x, formatMoment(at.clock.timeOf(place), scene.period_ms), colours);

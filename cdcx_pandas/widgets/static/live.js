@@ -5,10 +5,39 @@
 // over the notebook's own wire, and orders go back over it.
 
 import { Chart, drawDepth } from "./chart.js";
-import { CLOSE, HIGH, LOW, OPEN, TIME, VOLUME, arrowOf, blankScene, cumulate, describeGap, formatAge, formatChange, formatClock, formatMemory, formatMoment, formatNumber, formatPlain, formatShort, isDark, isRising, mergeFrame, mergeOlder, quantile } from "./scene.js";
+import {
+  CLOSE,
+  HIGH,
+  LOW,
+  OPEN,
+  TIME,
+  VOLUME,
+  arrowOf,
+  blankScene,
+  cumulate,
+  describeGap,
+  formatAge,
+  formatChange,
+  formatClock,
+  formatMemory,
+  formatMoment,
+  formatNumber,
+  formatPlain,
+  formatShort,
+  isDark,
+  isRising,
+  mergeFrame,
+  mergeOlder,
+  quantile,
+} from "./scene.js";
 
-const STALE_MS = 3000, NOTE_MS = 20000, TICK_MS = 500, HELLO_MS = 1000;
-const LEVELS = 10, TAPE_ROWS = 24, LAGS_KEPT = 300;
+const STALE_MS = 3000; // without a frame
+const NOTE_MS = 20000;
+const TICK_MS = 500;
+const HELLO_MS = 1000;
+const LEVELS = 10;
+const TAPE_ROWS = 24;
+const LAGS_KEPT = 300;
 
 // ------------------------------------------------------------------------------------- store
 
@@ -16,14 +45,29 @@ const LEVELS = 10, TAPE_ROWS = 24, LAGS_KEPT = 300;
 // scene that a pause holds; `mine` is a pause or resume that Python has not confirmed yet.
 export function createStore(now) {
   return {
-    bornAt: now, model: null, views: new Set(), scene: blankScene(), told: null, heardAt: null, saidHelloAt: 0,
-    held: null, withheldHere: 0, mine: null, note: null, waits: null, frozen: null,
+    bornAt: now,
+    model: null,
+    views: new Set(),
+    scene: blankScene(),
+    told: null,
+    heardAt: null,
+    saidHelloAt: 0,
+    held: null,
+    withheldHere: 0,
+    mine: null,
+    note: null,
+    waits: null,
+    frozen: null,
   };
 }
 
 export function receive(store, message, now) {
   const take = {
-    scene: takeScene, beat: takeBeat, older: takeOlder, note: takeNote, refused: takeRefusal,
+    scene: takeScene,
+    beat: takeBeat,
+    older: takeOlder,
+    note: takeNote,
+    refused: takeRefusal,
     frozen: takeEnd,
   }[message.kind];
   if (!take || store.frozen) return;
@@ -98,13 +142,21 @@ export function setPaused(store, paused, now) {
 export function stateOf(store, now) {
   if (store.frozen) return ["stopped", ""];
   const silence = now - (store.heardAt ?? store.bornAt);
-  if (store.heardAt === null && silence <= STALE_MS) return ["connecting", "waiting for the kernel"];
-  if (silence > STALE_MS) return ["stale", `nothing from the kernel for ${formatAge(silence / 1000)}`];
+  if (store.heardAt === null && silence <= STALE_MS)
+    return ["connecting", "waiting for the kernel"];
+  if (silence > STALE_MS)
+    return ["stale", `nothing from the kernel for ${formatAge(silence / 1000)}`];
   return [store.scene.state, store.scene.why || ""];
 }
 
 function say(store, order) {
-  store.model?.send(order);
+  try {
+    store.model?.send(order);
+  } catch (error) {
+    // the kernel is gone, and with it the wire
+    store.note = { text: `The kernel cannot be told: ${error.message}`, at: Date.now() };
+    store.waits = null;
+  }
 }
 
 function sayHello(store, now) {
@@ -157,7 +209,8 @@ function setData(element, name, value) {
   if (element.dataset[name] !== text) element.dataset[name] = text;
 }
 
-const ICONS = { // drawn, as no font can be relied on to have them
+const ICONS = {
+  // drawn, as no font can be relied on to have them
   pause: "M3 2h3v10H3zM8 2h3v10H8z",
   resume: "M3 1.5v11l9-5.5z",
   stop: "M2.5 2.5h9v9h-9z",
@@ -167,7 +220,11 @@ const ICONS = { // drawn, as no font can be relied on to have them
 
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of [["viewBox", "0 0 14 14"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
+  for (const [key, value] of [
+    ["viewBox", "0 0 14 14"],
+    ["aria-hidden", "true"],
+  ])
+    svg.setAttribute(key, value);
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
@@ -176,7 +233,18 @@ function icon(name) {
 
 function button(name, label, act) {
   const text = h("span", { class: "cx-word" }, label);
-  return h("button", { class: `cx-button cx-${name}`, type: "button", "aria-label": label, title: label, onclick: act }, icon(name), text);
+  return h(
+    "button",
+    {
+      class: `cx-button cx-${name}`,
+      type: "button",
+      "aria-label": label,
+      title: label,
+      onclick: act,
+    },
+    icon(name),
+    text,
+  );
 }
 
 // ------------------------------------------------------------------------------ parts of a view
@@ -189,13 +257,16 @@ function headPart(store, head, more) {
   const quote = h("span");
   const day = h("span", { class: "cx-day" });
   const mark = h("span", { class: "cx-mark", hidden: "" }, "SIMULATED");
-  head.append(pickers(store, head), h("div", { class: "cx-price" }, last, change), mark);
+  head.append(h("div", { class: "cx-price" }, last, change), mark);
   more.append(quote, day);
   return (scene) => {
     const price = scene.price || {};
     const decimals = scene.decimals?.price ?? 2;
     setText(last, formatNumber(price.last, decimals));
-    setText(change, price.change == null ? "" : `${arrowOf(price.change)} ${formatChange(price.change)}`);
+    setText(
+      change,
+      price.change == null ? "" : `${arrowOf(price.change)} ${formatChange(price.change)}`,
+    );
     setData(change, "way", Math.sign(price.change || 0));
     setText(quote, quoteText(price, decimals));
     setText(day, dayText(price, decimals));
@@ -207,29 +278,36 @@ function headPart(store, head, more) {
 function quoteText({ bid, ask }, decimals) {
   if (bid == null && ask == null) return "";
   const spread = bid == null || ask == null ? null : ask - bid;
-  return `bid ${formatNumber(bid, decimals)}  ask ${formatNumber(ask, decimals)}  spread ${formatNumber(spread, decimals)}`;
+  const [b, a, s] = [bid, ask, spread].map((price) => formatNumber(price, decimals));
+  return `bid ${b}  ask ${a}  spread ${s}`;
 }
 
 function dayText({ high, low, volume }, decimals) {
   if (high == null && low == null) return "";
-  return `24 h ${formatNumber(low, decimals)} to ${formatNumber(high, decimals)}, volume ${formatShort(volume)}`;
+  const [from, to] = [low, high].map((price) => formatNumber(price, decimals));
+  return `24 h ${from} to ${to}, volume ${formatShort(volume)}`;
 }
 
-function pickers(store, head) {
+function pickersPart(store, head) {
   const symbol = h("select", { class: "cx-symbol", "aria-label": "Symbol" });
   const period = h("select", { class: "cx-period", "aria-label": "Period" });
   const pick = () => choose(store, symbol.value, period.value);
   symbol.addEventListener("change", pick);
   period.addEventListener("change", pick);
   const back = button("back", "Back", () => say(store, { do: "home" }));
-  head.drawPickers = (scene) => {
-    fillSelect(symbol, withShown(scene.pickable || scene.symbols || [], scene.symbol), scene.symbol, store.waits);
+  head.append(h("div", { class: "cx-pickers" }, back, symbol, period));
+  return (scene) => {
+    fillSelect(
+      symbol,
+      withShown(scene.pickable || scene.symbols || [], scene.symbol),
+      scene.symbol,
+      store.waits,
+    );
     fillSelect(period, withShown(scene.periods || [], scene.period), scene.period, store.waits);
     back.hidden = !store.told?.home;
     const label = `Back to ${store.told?.home === "*" ? "all markets" : store.told?.home}`;
     if (back.title !== label) Object.assign(back, { title: label, ariaLabel: label });
   };
-  return h("div", { class: "cx-pickers" }, back, symbol, period);
 }
 
 function withShown(options, shown) {
@@ -288,17 +366,34 @@ function moveFocus(changes, root, from, to) {
 }
 
 function chartPart(store, view, section) {
-  const canvas = h("canvas", { class: "cx-candles", role: "img", tabindex: "0", "aria-label": "Chart" });
+  const canvas = h("canvas", {
+    class: "cx-candles",
+    role: "img",
+    tabindex: "0",
+    "aria-label": "Chart",
+  });
   const readout = h("div", { class: "cx-readout" });
-  const change = (name, label, act) => h("button", { class: "cx-zoom", type: "button", "aria-label": label, title: label, onclick: act }, name);
+  const change = (name, label, act) =>
+    h(
+      "button",
+      { class: "cx-zoom", type: "button", "aria-label": label, title: label, onclick: act },
+      name,
+    );
   view.chart = new Chart(canvas, view.schedule, (time, count) => {
     say(store, { do: "older", symbol: store.scene.symbol, before_ms: time, count });
   });
   const newest = change("Newest", "Go to the newest bar", () => view.chart.goTo("newest"));
-  section.append(canvas, readout, h("div", { class: "cx-zooms" },
-    newest,
-    change("−", "Zoom out", () => view.chart.zoom(1.25, 0.5)),
-    change("+", "Zoom in", () => view.chart.zoom(1 / 1.25, 0.5))));
+  section.append(
+    canvas,
+    readout,
+    h(
+      "div",
+      { class: "cx-zooms" },
+      newest,
+      change("−", "Zoom out", () => view.chart.zoom(1.25, 0.5)),
+      change("+", "Zoom in", () => view.chart.zoom(1 / 1.25, 0.5)),
+    ),
+  );
   let describedAt = 0;
   return (scene, now, colours) => {
     section.hidden = !scene.shows.includes("bars") && scene.version !== null;
@@ -318,8 +413,9 @@ function drawReadout(readout, chart, scene) {
   const decimals = scene.decimals?.price ?? 2;
   const words = [];
   if (bar) {
-    const number = (at) => formatNumber(bar[at], decimals);
-    words.push(`${formatMoment(bar[TIME], scene.period_ms)}  O ${number(OPEN)}  H ${number(HIGH)}  L ${number(LOW)}  C ${number(CLOSE)}  V ${formatShort(bar[VOLUME])}`);
+    const [o, h, l, c] = [OPEN, HIGH, LOW, CLOSE].map((at) => formatNumber(bar[at], decimals));
+    words.push(formatMoment(bar[TIME], scene.period_ms));
+    words.push(`O ${o}  H ${h}  L ${l}  C ${c}  V ${formatShort(bar[VOLUME])}`);
     words.push(formatChange(bar[CLOSE] / bar[OPEN] - 1));
   } else if (chart.cross) words.push("no bar");
   if (gap) words.push(describeGap(gap));
@@ -328,7 +424,12 @@ function drawReadout(readout, chart, scene) {
 }
 
 function bookPart(section) {
-  const ladder = h("table", { class: "cx-ladder" }, h("caption", {}, "Depth"), heads("price", "amount", "total"));
+  const ladder = h(
+    "table",
+    { class: "cx-ladder" },
+    h("caption", {}, "Depth"),
+    heads("price", "amount", "total"),
+  );
   const asks = addRows(ladder, LEVELS, 3);
   const [middle] = addRows(ladder, 1, 1);
   middle.row.className = "cx-middle";
@@ -342,12 +443,18 @@ function bookPart(section) {
     if (section.hidden) return;
     setData(section, "stale", book.stale ? 1 : 0);
     const [up, down] = [cumulate(book.bids), cumulate(book.asks)];
-    const most = Math.max(up[LEVELS - 1]?.[2] ?? up.at(-1)?.[2] ?? 0, down[LEVELS - 1]?.[2] ?? down.at(-1)?.[2] ?? 0);
+    const most = Math.max(
+      up[LEVELS - 1]?.[2] ?? up.at(-1)?.[2] ?? 0,
+      down[LEVELS - 1]?.[2] ?? down.at(-1)?.[2] ?? 0,
+    );
     fillLevels([...asks].reverse(), down, most, scene, colours.downSoft);
     fillLevels(bids, up, most, scene, colours.upSoft);
     setText(middle.cells[0], spreadText(up, down, scene, book));
     drawDepth(canvas, up, down, scene.decimals?.price ?? 2, colours);
-    canvas.setAttribute("aria-label", `Depth chart, ${book.bids.length} bids and ${book.asks.length} asks`);
+    canvas.setAttribute(
+      "aria-label",
+      `Depth chart, ${book.bids.length} bids and ${book.asks.length} asks`,
+    );
   };
 }
 
@@ -370,9 +477,13 @@ function fillLevels(rows, levels, most, scene, colour) {
   rows.forEach(({ row, cells }, i) => {
     const [price, amount, total] = levels[i] || [];
     setText(cells[0], price === undefined ? "" : formatNumber(price, scene.decimals?.price ?? 2));
-    setText(cells[1], price === undefined ? "" : formatNumber(amount, Math.min(scene.decimals?.amount ?? 4, 6)));
+    setText(
+      cells[1],
+      price === undefined ? "" : formatNumber(amount, Math.min(scene.decimals?.amount ?? 4, 6)),
+    );
     setText(cells[2], price === undefined ? "" : formatShort(total));
-    const share = price === undefined || !most ? 0 : Math.min(100, Math.round((total / most) * 100));
+    const share =
+      price === undefined || !most ? 0 : Math.min(100, Math.round((total / most) * 100));
     const bar = `linear-gradient(to left, ${colour} ${share}%, transparent ${share}%)`;
     if (row.dataset.bar !== bar) row.style.background = row.dataset.bar = bar;
   });
@@ -387,7 +498,12 @@ function spreadText(bids, asks, scene, book) {
 }
 
 function tapePart(section) {
-  const table = h("table", { class: "cx-trades" }, h("caption", {}, "Trades"), heads("time", "price", "amount"));
+  const table = h(
+    "table",
+    { class: "cx-trades" },
+    h("caption", {}, "Trades"),
+    heads("time", "price", "amount"),
+  );
   const rows = addRows(table, TAPE_ROWS, 3);
   section.append(table);
   return (scene) => {
@@ -401,13 +517,21 @@ function tapePart(section) {
 function fillTrade(row, cells, trade, scene) {
   const [time, price, amount, buy] = trade || [];
   setText(cells[0], trade ? formatClock(time) : "");
-  setText(cells[1], trade ? `${buy ? "▲" : "▼"} ${formatNumber(price, scene.decimals?.price ?? 2)}` : "");
+  setText(
+    cells[1],
+    trade ? `${buy ? "▲" : "▼"} ${formatNumber(price, scene.decimals?.price ?? 2)}` : "",
+  );
   setText(cells[2], trade ? formatNumber(amount, Math.min(scene.decimals?.amount ?? 4, 6)) : "");
   setData(row, "way", trade ? (buy ? 1 : -1) : 0);
 }
 
 function boardPart(store, section) {
-  const table = h("table", { class: "cx-markets" }, h("caption", {}, "Markets"), heads("market", "last", "24 h", "bid", "ask", "volume"));
+  const table = h(
+    "table",
+    { class: "cx-markets" },
+    h("caption", {}, "Markets"),
+    heads("market", "last", "24 h", "bid", "ask", "volume"),
+  );
   const body = h("tbody");
   table.append(body);
   section.append(table);
@@ -474,9 +598,11 @@ function healthPart(store, foot, spoken) {
 function healthWords(store, now) {
   const health = store.scene.health;
   if (!health) return [];
-  const silence = (now - store.heardAt) / 1000; // ages grow though nobody tells
-  const ages = Object.entries(health.ages || {}).map(([channel, age]) =>
-    `${channel} ${age === null ? "none yet" : formatAge(age < 0.05 && silence < 1.5 ? 0 : age + (silence > 1.5 ? silence : 0))}`);
+  const silence = (now - store.heardAt) / 1000;
+  const grown = silence > 1.5 ? silence : 0; // ages grow though nobody tells
+  const ages = Object.entries(health.ages || {}).map(
+    ([channel, age]) => `${channel} ${formatAge(age === null ? null : age + grown)}`,
+  );
   return [
     ages.length ? `age: ${ages.join(", ")}` : "",
     `${formatNumber(health.messages_per_s, health.messages_per_s < 10 ? 1 : 0)} messages/s`,
@@ -496,12 +622,27 @@ function noteText(store, now) {
 
 // Orders wait while a cell runs; frames do not. Who sees the one must be told of the other.
 function waitText({ what, since }, now) {
-  return now - since < STALE_MS ? `${what}…` : `${what}… as soon as the running cell lets the kernel answer`;
+  return now - since < STALE_MS
+    ? `${what}…`
+    : `${what}… as soon as the running cell lets the kernel answer`;
 }
 
 // ----------------------------------------------------------------------------------- one view
 
-const COLOURS = ["ink", "quiet", "paper", "grid", "cross", "up", "down", "up-soft", "down-soft", "hole", "healed", "hatch"];
+const COLOURS = [
+  "ink",
+  "quiet",
+  "paper",
+  "grid",
+  "cross",
+  "up",
+  "down",
+  "up-soft",
+  "down-soft",
+  "hole",
+  "healed",
+  "hatch",
+];
 
 // The notebook's theme decides; it may change at any time, and its files may come late.
 function readColours(root) {
@@ -522,12 +663,24 @@ function createView(store, root) {
   const more = part("div", "cx-more");
   const main = part("div", "cx-main");
   const [board, chart, book, tape] = ["board", "chart", "book", "tape"].map((name) =>
-    main.appendChild(h("section", { class: `cx-${name}` })));
+    main.appendChild(h("section", { class: `cx-${name}` })),
+  );
   const foot = part("div", "cx-health");
-  const spoken = root.appendChild(h("div", { class: "cx-spoken", "aria-live": "polite", role: "status" }));
-  const picture = [headPart(store, head, more), chartPart(store, view, chart), bookPart(book), tapePart(tape), boardPart(store, board)];
-  const truth = [buttonsPart(store, root, head), healthPart(store, foot, spoken)];
-  let frame = null, frames = 0, drawn = null;
+  const spoken = root.appendChild(
+    h("div", { class: "cx-spoken", "aria-live": "polite", role: "status" }),
+  );
+  const pickers = pickersPart(store, head);
+  const picture = [
+    headPart(store, head, more),
+    chartPart(store, view, chart),
+    bookPart(book),
+    tapePart(tape),
+    boardPart(store, board),
+  ];
+  const truth = [pickers, buttonsPart(store, root, head), healthPart(store, foot, spoken)];
+  let frame = null,
+    frames = 0,
+    drawn = null;
   const lags = [];
 
   function schedule() {
@@ -540,10 +693,18 @@ function createView(store, root) {
     const now = Date.now();
     const scene = store.held || store.scene;
     const colours = readColours(root);
-    head.drawPickers(store.scene);
-    for (const update of picture) update(scene, now, colours);
-    for (const update of truth) update(store.scene, now);
+    for (const update of picture) attempt(() => update(scene, now, colours));
+    for (const update of truth) attempt(() => update(store.scene, now));
     measure(scene);
+  }
+
+  // What cannot be drawn is said; the rest is drawn all the same.
+  function attempt(update) {
+    try {
+      update();
+    } catch (error) {
+      store.note = { text: `not drawn: ${error.message}`, at: Date.now() };
+    }
   }
 
   // For tests, and for whoever wants to know how the view does.
@@ -553,7 +714,12 @@ function createView(store, root) {
     setData(root, "bars", scene.bars.length);
     setData(root, "symbol", scene.symbol ?? "");
     const { view: sight, follows } = view.chart;
-    if (sight) setData(root, "view", `${sight.right.toFixed(2)} ${sight.span.toFixed(2)} ${follows ? "follows" : "stays"}`);
+    if (sight)
+      setData(
+        root,
+        "view",
+        `${sight.right.toFixed(2)} ${sight.span.toFixed(2)} ${follows ? "follows" : "stays"}`,
+      );
     if (store.told === drawn) return;
     drawn = store.told;
     lags.push(Date.now() - drawn.sent_ms);
@@ -569,7 +735,9 @@ function createView(store, root) {
 function showPicture(root, { frozen }) {
   setData(root, "state", "stopped");
   const source = `data:image/png;base64,${frozen.png}`;
-  root.replaceChildren(frozen.png ? h("img", { src: source, alt: "The last picture before the stop" }) : "stopped");
+  root.replaceChildren(
+    frozen.png ? h("img", { src: source, alt: "The last picture before the stop" }) : "stopped",
+  );
 }
 
 function render(store, el) {
@@ -580,7 +748,8 @@ function render(store, el) {
   const sizes = new ResizeObserver(view.schedule); // the first size is 0
   sizes.observe(root);
   const themes = new MutationObserver(view.schedule);
-  for (const page of [document.documentElement, document.body]) themes.observe(page, { attributes: true });
+  for (const page of [document.documentElement, document.body])
+    themes.observe(page, { attributes: true });
   const ticks = setInterval(view.schedule, TICK_MS);
   if (store.heardAt === null) sayHello(store, Date.now());
   view.schedule();

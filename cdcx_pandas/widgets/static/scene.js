@@ -4,9 +4,16 @@
 // A bar is [time_ms, open, high, low, close, volume, closed]; places on the time axis count
 // bars, so that a missing bar is a hole and history can be put before without moving anything.
 
-export const TIME = 0, OPEN = 1, HIGH = 2, LOW = 3, CLOSE = 4, VOLUME = 5, CLOSED = 6;
+export const TIME = 0;
+export const OPEN = 1;
+export const HIGH = 2;
+export const LOW = 3;
+export const CLOSE = 4;
+export const VOLUME = 5;
+export const CLOSED = 6;
 
-const BARS_MAX = 20000, TRADES_MAX = 60;
+const BARS_MAX = 20000;
+const TRADES_MAX = 60;
 const PARTS = ["price", "bars", "trades", "book", "board"];
 
 // ---------------------------------------------------------------------------------- scenes
@@ -24,6 +31,7 @@ export function mergeFrame(scene, frame) {
   if (!same) return { scene, lost: true };
   const merged = { ...scene, ...news };
   if (news.bars) merged.bars = mergeBars(scene.bars, news.bars);
+  merged.shows = PARTS.filter((part) => scene.shows.includes(part) || part in news);
   if (news.trades) merged.trades = mergeTrades(scene.trades, news.trades);
   return { scene: merged, lost: frame.since !== null && frame.since !== scene.version };
 }
@@ -100,7 +108,8 @@ function monthStart(number) {
 
 // The index of the first bar at or after a time.
 export function firstAt(bars, time) {
-  let low = 0, high = bars.length;
+  let low = 0,
+    high = bars.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (bars[middle][TIME] < time) low = middle + 1;
@@ -116,7 +125,8 @@ export function barsBetween(bars, from, to) {
 // ------------------------------------------------------------------------------------- the view
 
 // A view is {right, span}: the place of its right edge, and how many bars wide it is.
-const SPAN_MIN = 8, AHEAD = 0.3;
+const SPAN_MIN = 8;
+const AHEAD = 0.3;
 
 export function panView(view, bars) {
   return { ...view, right: view.right + bars };
@@ -137,7 +147,8 @@ export function clampView(view, first, last) {
 // ---------------------------------------------------------------------------------------- scales
 
 export function priceRange(bars, also) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (const bar of bars) {
     if (bar[LOW] < low) low = bar[LOW];
     if (bar[HIGH] > high) high = bar[HIGH];
@@ -162,9 +173,16 @@ export function niceTicks(low, high, count) {
   return ticks;
 }
 
-const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
-const FIXED_STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE)
-  .concat([1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2, 4].map((n) => n * DAY));
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const FIXED_STEPS = [1, 2, 5, 10, 15, 30]
+  .map((n) => n * MINUTE)
+  .concat(
+    [1, 2, 3, 6, 12].map((n) => n * HOUR),
+    [1, 2, 4].map((n) => n * DAY),
+  );
 const WEEK_STEPS = [7 * DAY, 14 * DAY];
 const MONTH_STEPS = [1, 2, 3, 6, 12, 24, 60, 120];
 const FIRST_MONDAY = 4 * DAY;
@@ -202,7 +220,11 @@ function timeLabel(time, first) {
   const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
   if (time % DAY !== 0) return first ? `${day} ${hourMinute(date)}` : hourMinute(date);
   if (date.getUTCDate() !== 1) return day;
-  return date.getUTCMonth() === 0 ? `${date.getUTCFullYear()}` : first ? `${day} ${date.getUTCFullYear()}` : day;
+  return date.getUTCMonth() === 0
+    ? `${date.getUTCFullYear()}`
+    : first
+      ? `${day} ${date.getUTCFullYear()}`
+      : day;
 }
 
 function hourMinute(date) {
@@ -211,7 +233,8 @@ function hourMinute(date) {
 
 // ---------------------------------------------------------------------------------------- words
 
-const MINUS = "−", UNKNOWN = "–";
+const MINUS = "−";
+const UNKNOWN = "–";
 const formats = new Map();
 
 function numberFormat(decimals) {
@@ -224,12 +247,16 @@ function numberFormat(decimals) {
 
 export function formatNumber(value, decimals) {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return numberFormat(Math.min(Math.max(decimals, 0), 12)).format(value).replace("-", MINUS);
+  return numberFormat(Math.min(Math.max(decimals, 0), 12))
+    .format(value)
+    .replace("-", MINUS);
 }
 
 // As many decimals as tell apart numbers that lie `step` from each other.
 export function decimalsFor(step) {
-  return step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9) + (isTwoAndHalf(step) ? 1 : 0)) : 0;
+  return step > 0
+    ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9) + (isTwoAndHalf(step) ? 1 : 0))
+    : 0;
 }
 
 function isTwoAndHalf(step) {
@@ -250,10 +277,16 @@ export function formatPlain(value) {
 export function formatShort(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
   const size = Math.abs(value);
-  for (const [unit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [unit, letter] of [
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (size >= unit) return `${(value / unit).toPrecision(3).replace("-", MINUS)}${letter}`;
   }
-  return size === 0 ? "0" : formatNumber(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4);
+  return size === 0
+    ? "0"
+    : formatNumber(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4);
 }
 
 export function formatChange(fraction) {
