@@ -94,8 +94,10 @@ class Listener:
             self._release(channel)
 
     def hold(self, channel: Channel, frame: bytes) -> None:
-        """Send an update after the next one of its channel."""
-        self._release(channel)  # two that are held would be in order again
+        """Send an update after the next one of its channel, also where that shall wait too."""
+        if channel in self._held:
+            self.push(channel, frame)
+            return
         self._held[channel] = frame
         asyncio.get_running_loop().call_later(SWAP_S, self._release, channel, frame)
 

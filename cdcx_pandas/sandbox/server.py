@@ -8,6 +8,7 @@ written by the dialect again. A path's beginning chooses the wire.
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -126,7 +127,8 @@ class Server:
         self._control = Control(house, self._streams, self.stopped, self._restart, self._asked)
         self.control_token = self._control.token
         self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._site: web.BaseSite | None = None
+        self._place: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # ----------------------------------------------------------------------------- life
@@ -143,16 +145,16 @@ class Server:
             app, access_log=None, handle_signals=False, shutdown_timeout=CLOSING_S
         )
         await self._runner.setup()
-        self.port = await self._listen(port)
+        self.port = await self._listen(web.TCPSite(self._runner, LOOPBACK, port))
         self._tasks = [
             asyncio.create_task(running) for streams in self._streams for running in streams.run()
         ]
 
-    async def _listen(self, port: int) -> int:
+    async def _listen(self, site: web.BaseSite) -> int:
         """Take connections from now on; return the port."""
         assert self._runner is not None, "made by start"
-        self._site = web.TCPSite(self._runner, LOOPBACK, port)
-        await self._site.start()
+        await site.start()
+        self._site = site
         (address,) = self._runner.addresses
         return int(address[1])
 
@@ -162,9 +164,16 @@ class Server:
         if self._site is not None:  # not away already
             await self._site.stop()
             self._site = None
+        if self._place is None:
+            # Bound and not listened to: refused, and yet nobody else gets the port, as the own
+            # end of a connection, say.
+            self._place = socket.socket()
+            self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._place.bind((LOOPBACK, self.port))
         self._cut_all()
         await asyncio.sleep(seconds)
-        await self._listen(self.port)
+        place, self._place = self._place, None
+        await self._listen(web.SockSite(self._runner, place))
 
     def _cut_all(self) -> None:
         for streams in self._streams:
@@ -178,6 +187,8 @@ class Server:
     async def stop(self) -> None:
         """Close everything."""
         await self._control.stop()
+        if self._place is not None:
+            self._place.close()
         for task in self._tasks:
             task.cancel()
         for streams in self._streams:

@@ -172,12 +172,18 @@ class Chaotic:
         query = "&".join(f"{name}={value}" for name, value in asked.items())
         return self.order("GET", f"truth?{query}")
 
-    def until_back(self, seconds: float = 5.0) -> float:
-        """Wait until the control path answers; return how long it took."""
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
+    def restart(self, seconds: float) -> None:
+        """Let it go away for so long, and wait until it is back."""
+        before = self.state()["happened"].get("back", 0)
+        self.order("POST", f"restart?seconds={seconds}")
+        self.until_back(before + 1, seconds + 5)
+
+    def until_back(self, times: int, seconds: float = 5.0) -> None:
+        """Wait until it has come back so many times."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
             with suppress(requests.RequestException):
-                self.state()
-                return time.monotonic() - began
+                if self.state()["happened"].get("back", 0) >= times:
+                    return
             time.sleep(0.01)
         raise AssertionError("it did not come back")

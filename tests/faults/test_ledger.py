@@ -1,0 +1,304 @@
+"""The stream under fire: what a `Live` shows is the truth, whatever goes wrong.
+
+First the harness itself is tried, on a stand-in that is right and on ones that are wrong on
+purpose. Then the faults, on three streams at a time: V1, V1 with books as changes, today's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+
+from cdcx_pandas import launch
+from tests.conftest import session_of
+from tests.faults import ledger
+from tests.faults.ledger import Gap, LiveLike, Trade, Truth, judge, judge_trades, problems, settle
+from tests.faults.naive import NaiveLive
+from tests.faults.scenarios import SCENARIOS, SYMBOLS, WIRES, Scenario
+from tests.faults.subject import is_real, open_live
+from tests.sandbox.chaos_world import Chaotic
+
+OPTIONS = (
+    "--no-limits", "--push-every", "0.05", "--speed", "60", "--at", "2024-03-01T12:00",
+    "--ping-every", "0.5", "--heartbeat-every", "0.5",
+)  # fmt: skip
+"""A year that is past tells the venue's times from the machine's."""
+S = 10**9
+
+
+class Stream(NamedTuple):
+    """A `Live` on trial, and the sandbox it listens to."""
+
+    wire: str
+    sandbox: Chaotic
+    truth: Truth
+    live: LiveLike
+
+
+@pytest.fixture(scope="module")
+def places() -> Iterator[list[tuple[str, launch.Running]]]:
+    """Start the sandboxes: both wires of one, and V1 of another that tells books as changes."""
+    with ExitStack() as stack:
+        plain = launch.start(OPTIONS)
+        stack.callback(plain.stop)
+        changes = launch.start((*OPTIONS, "--incremental-depth"))
+        stack.callback(changes.stop)
+        yield [("v1", plain), ("exchange", plain), ("v1", changes)]
+
+
+@pytest.fixture(scope="module")
+def streams(places: list[tuple[str, launch.Running]]) -> Iterator[list[Stream]]:
+    """Open what is on trial, once for all faults."""
+    with ExitStack() as stack:
+        opened = []
+        for wire, running in places:
+            truth, session = Truth(running), session_of(running, wire)
+            stack.callback(truth.close)
+            stack.enter_context(session)
+            live = open_live(SYMBOLS, session)
+            stack.callback(live.stop)
+            opened.append(Stream(wire, Chaotic(running), truth, live))
+        for stream in opened:
+            stream.live.wait(10)
+        yield opened
+
+
+def suffer(streams: list[Stream], scenario: Scenario) -> None:
+    """Let a scenario happen to all streams, and end it."""
+    for stream in streams:
+        scenario.order(stream.sandbox, WIRES[stream.wire])
+    time.sleep(scenario.lasts_s)
+    for stream in streams:
+        stream.sandbox.peace()
+
+
+def check(streams: list[Stream], since: list[dict[str, int]]) -> None:
+    """Hold all streams against the truth, from then to now."""
+    for stream, ids in zip(streams, since, strict=True):
+        until = settle(stream.live, stream.truth, SYMBOLS)
+        found = judge(
+            stream.live, stream.truth, stream.wire, SYMBOLS, since=ids, until=until
+        )  # fmt: skip
+        assert problems(found) == {}, stream.wire
+        assert sum(one.rows for one in found.values()), "nothing was told"
+        # REST reaches back far enough, so all is repaired.
+        assert all(one.true == 0 for one in found.values()), found
+
+
+# ------------------------------------------------------------------------- the harness itself
+
+
+def trade(id_: int, at_s: float, price: float = 1.5) -> Trade:
+    """Return a trade."""
+    return Trade(id_, int(at_s * S), price, 2.0, "buy")
+
+
+TRUE = [trade(n, 1000 + n) for n in range(1, 11)]
+
+
+def test_the_truth_has_no_problems() -> None:
+    """What is as it was is right, with times as fine as the wire tells them."""
+    assert judge_trades(TRUE, TRUE, [], S).problems == {}
+    fine = [one._replace(time_ns=one.time_ns + 123_456_789) for one in TRUE]
+    told = [one._replace(time_ns=one.time_ns + 123_000_000) for one in TRUE]
+    assert judge_trades(told, fine, [], 10**6).problems == {}
+    assert judge_trades(TRUE, fine, [], S).problems == {}
+
+
+def without(*ids: int) -> list[Trade]:
+    """Return the truth with some trades left out."""
+    return [one for one in TRUE if one.id not in ids]
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (without(5), "lost"),
+        (without(10), "lost"),
+        ([*TRUE[:5], TRUE[4], *TRUE[5:]], "doubled"),
+        ([*TRUE, trade(11, 1011)], "invented"),
+        ([trade(1, 1001, price=1.6), *TRUE[1:]], "invented"),
+        ([TRUE[0]._replace(side="sell"), *TRUE[1:]], "invented"),
+        ([TRUE[0]._replace(time_ns=TRUE[0].time_ns - S), *TRUE[1:]], "invented"),
+        ([TRUE[1], TRUE[0], *TRUE[2:]], "disordered"),
+    ],
+)
+def test_each_wrong_is_named(told: list[Trade], problem: str) -> None:
+    """A row too few, too many, another, or elsewhere."""
+    assert set(judge_trades(told, TRUE, [], S).problems) == {problem}
+
+
+def test_gaps_must_be_true_and_no_wider() -> None:
+    """A gap excuses what is in it; one in which nothing is missing costs its time."""
+    true = Gap(1004 * S, 1006 * S)
+    found = judge_trades(without(5), TRUE, [true], S)
+    assert (found.problems, found.true, found.declared) == ({}, 1, 1)
+    assert set(judge_trades(without(5, 8), TRUE, [true], S).problems) == {"lost"}
+    vain = judge_trades(TRUE, TRUE, [true], S)
+    assert (set(vain.problems), vain.vain_s, vain.run_s) == ({"vain"}, 2.0, 9.0)
+    long_run = [trade(n, 1000 + n) for n in range(1, 1000)]
+    assert judge_trades(long_run, long_run, [true], S).problems == {}
+
+
+def test_equal_times_are_in_the_order_of_ids_as_numbers() -> None:
+    """9 comes before 10, though not as a text."""
+    told = [trade(9, 1), trade(10, 1)]
+    assert judge_trades(told, told, [], S).problems == {}
+    assert judge_trades(told[::-1], told, [], S).disordered == ["10 before 9"]
+
+
+def bars(**changes: Any) -> pd.DataFrame:
+    """Return three bars as a frame, the last one open."""
+    columns: dict[str, Any] = {
+        "time": pd.to_datetime([0, 60, 120], unit="s", utc=True), "open": [1.0, 2.0, 3.0],
+        "high": [1.0, 2.0, 3.0], "low": [1.0, 2.0, 3.0], "close": [1.0, 2.0, 3.0],
+        "volume": [5.0, 6.0, 7.0], "closed": [True, True, False],
+    }  # fmt: skip
+    return pd.DataFrame(columns | changes)
+
+
+def test_bars_are_held_against_the_truth() -> None:
+    """A closed bar that is another, one that is missing, one that stays open."""
+    truth = [
+        {"time_ns": at * 60 * S, "open": p, "high": p, "low": p, "close": p, "volume": v}
+        for at, p, v in ((0, "1", "5"), (1, "2", "6"), (2, "3.5", "9"))
+    ]
+    assert ledger.judge_bars(bars(), truth) == []
+    assert "120000000000" in ledger.judge_bars(bars(closed=[True] * 3), truth)[0]
+    assert ledger.judge_bars(bars(close=[1.0, 2.5, 3.0]), truth)
+    assert ledger.judge_bars(bars(closed=[False, True, False]), truth)
+    assert ledger.judge_bars(bars().iloc[[0, 2]].assign(closed=True, close=[1.0, 3.5]), truth)
+    assert ledger.judge_bars(bars().iloc[[1, 0, 2]], truth)
+
+
+def test_books_are_held_against_the_truth() -> None:
+    """Prices, amounts, sides; fewer levels than there are may be shown, but not none."""
+    truth = {"bids": [["9", "1"], ["8", "2"]], "asks": [["10", "1"]]}
+    rows = [("bid", 0, 9.0, 1.0), ("bid", 1, 8.0, 2.0), ("ask", 0, 10.0, 1.0)]
+    frame = pd.DataFrame(rows, columns=["side", "level", "price", "amount"])
+    assert ledger.judge_book(frame, truth) == []
+    assert ledger.judge_book(frame.iloc[[0, 2]], truth) == []
+    assert len(ledger.judge_book(frame.assign(amount=3.0), truth)) == 2
+    assert len(ledger.judge_book(frame.iloc[:2], truth)) == 1
+
+
+SPOILS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "lost": lambda frame: frame.drop(frame.index[100:103]),
+    "doubled": lambda frame: pd.concat([frame.iloc[:50], frame.iloc[49:]]),
+    "invented": lambda frame: frame.assign(price=frame["price"] * 1.0001),
+    "disordered": lambda frame: pd.concat([frame.iloc[:50], frame.iloc[50:][::-1]]),
+}
+
+
+@pytest.mark.parametrize("wire", ["v1", "exchange"])
+def test_the_harness_catches_who_is_wrong(
+    places: list[tuple[str, launch.Running]], wire: str
+) -> None:
+    """The stand-in has no problems; spoilt on purpose, exactly those it was spoilt with."""
+    running = dict(places[:2])[wire]
+    truth = Truth(running)
+    with session_of(running, wire) as session:
+        live = NaiveLive(SYMBOLS, session=session)
+        try:
+            live.wait(5)
+            settle(live, truth, SYMBOLS)
+            assert problems(judge(live, truth, wire, SYMBOLS)) == {}
+            for problem, spoil in SPOILS.items():
+                live._spoil = spoil
+                found = judge(live, truth, wire, SYMBOLS, patience_s=0)
+                names = {name for one in found.values() for name in one.problems}
+                assert problem in names
+                assert names <= {problem, "ticker", "book"}
+        finally:
+            live.stop()
+            truth.close()
+
+
+# ------------------------------------------------------------------------------ the faults
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_it_survives(streams: list[Stream], name: str) -> None:
+    """After each fault the frames are the truth, and what is missing is declared."""
+    since = [stream.truth.last_ids(SYMBOLS) for stream in streams]
+    suffer(streams, SCENARIOS[name])
+    check(streams, since)
+
+
+def test_a_hundred_reconnects(streams: list[Stream]) -> None:
+    """Connections are cut as soon as they stand, some inside a frame; nothing gets lost."""
+    since = [stream.truth.last_ids(SYMBOLS) for stream in streams]
+    before = [int(stream.live.health["reconnects"]) for stream in streams]
+    every_s = {"drop": 0.04, "cut_inside": 0.06, "close": 0.2}
+    seed = 20240301
+    print(f"seed {seed}")  # noqa: T201  # shown when it fails
+    for stream in streams:
+        stream.sandbox.chaos(seed=seed, for_s=30, every_s=every_s)
+    until = time.monotonic() + 25
+    while time.monotonic() < until and min(reconnects(streams, before)) < 100:
+        time.sleep(0.1)
+    for stream in streams:
+        stream.sandbox.peace()
+    assert min(reconnects(streams, before)) >= 100
+    check(streams, since)
+
+
+def reconnects(streams: list[Stream], before: list[int]) -> list[int]:
+    """Return how often each stream was connected anew."""
+    counts = [int(stream.live.health["reconnects"]) for stream in streams]
+    return [now - then for now, then in zip(counts, before, strict=True)]
+
+
+def test_chaos_of_all_kinds(streams: list[Stream]) -> None:
+    """Everything at once for a while, by a seed; then all is as it was."""
+    since = [stream.truth.last_ids(SYMBOLS) for stream in streams]
+    seed = 7
+    print(f"seed {seed}")  # noqa: T201  # as above
+    rates = {
+        "mute": 0.01, "twice": 0.02, "swap": 0.02, "delay": 0.02, "garble": 0.005,
+        "crossed": 0.005, "cut_inside": 0.002, "close": 0.002, "refuse": 0.1,
+    }  # fmt: skip
+    for stream in streams:
+        stream.sandbox.chaos(seed=seed, for_s=4, rates=rates, every_s={"half_open": 3})
+    time.sleep(4)
+    for stream in streams:
+        stream.sandbox.peace()
+    check(streams, since)
+
+
+def test_an_outage_too_long_to_repair(places: list[tuple[str, launch.Running]]) -> None:
+    """V1 tells the newest 200 trades: what was before is one declared gap, and no more."""
+    running = launch.start((*OPTIONS, "--speed", "600"))
+    truth = Truth(running)
+    stream = None
+    try:
+        with session_of(running, "v1") as session:
+            live = open_live(SYMBOLS, session)
+            stream = Stream("v1", Chaotic(running), truth, live)
+            live.wait(10)
+            settle(live, truth, SYMBOLS)
+            since = [truth.last_ids(SYMBOLS)]
+            stream.sandbox.restart(4)
+            until = settle(live, truth, SYMBOLS)
+            found = judge(live, truth, "v1", SYMBOLS, since=since[0], until=until, books=False)
+            assert problems(found) == {}
+            assert all(one.true == one.declared == 1 for one in found.values()), found
+            live.stop()
+    finally:
+        truth.close()
+        running.stop()
+
+
+def test_who_is_on_trial() -> None:
+    """It is `cdcx_pandas.live` as soon as there is one."""
+    try:
+        from cdcx_pandas import live
+    except ImportError:
+        assert not is_real()
+    else:
+        assert live is not None
