@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas.errors import BadRequest
+from cdcx_pandas.operations import GetDepth
 from cdcx_pandas.periods import PERIODS
 from cdcx_pandas.sandbox.answers import kline_columns, trade_columns
+from cdcx_pandas.tables import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,8 @@ MOST_ROWS = 5000
 """So many rows are told at once; `next` says what to ask for after them."""
 _MOST_BACK = 1_000_000
 """Trades are told so far back, since they are counted from the newest."""
+_LOOK_NS = NS_PER_S // 4
+_MOST_LOOKS = 4000
 _BARS = ("time", "open", "high", "low", "close", "volume", "closed", "last_id")
 
 
@@ -33,8 +37,9 @@ def truth(asked: Mapping[str, str], exchange: Exchange, now_ns: int) -> dict[str
     asked
         ``what``: ``trades`` (if it is not said) of ``symbol`` with ids above ``after``, up to
         and with ``until``; ``klines`` of a ``period`` that open in ``[start, end)``, in ns;
-        ``book`` as it is now, with ``step`` and ``levels``; ``now``: time, newest ids and
-        prices.
+        ``book`` as it is now, or was ``at`` a time, with ``step`` and ``levels``; ``books``,
+        all there were in ``[start, end]``; ``now``: time, newest ids and prices. Books of the
+        past do not know orders of accounts that are gone.
     exchange
         What is asked.
     now_ns
@@ -55,6 +60,8 @@ def truth(asked: Mapping[str, str], exchange: Exchange, now_ns: int) -> dict[str
             told = _klines(exchange, asked, now_ns)
         case "book":
             told = _book(exchange, asked, now_ns)
+        case "books":
+            told = _books(exchange, asked, now_ns)
         case other:
             raise BadRequest(f"There is no truth of {other!r}.")
     return {"now_ns": now_ns} | told
@@ -120,17 +127,38 @@ def _klines(exchange: Exchange, asked: Mapping[str, str], now_ns: int) -> dict[s
 
 
 def _book(exchange: Exchange, asked: Mapping[str, str], now_ns: int) -> dict[str, Any]:
-    symbol = asked.get("symbol", "")
-    exchange.floor.desk(symbol)
+    desk = exchange.floor.desk(asked.get("symbol", ""))
+    at_ns = min(_number(asked, "at", now_ns), now_ns)
+    return {"symbol": desk.pair.symbol} | _book_at(exchange, asked, at_ns)
+
+
+def _books(exchange: Exchange, asked: Mapping[str, str], now_ns: int) -> dict[str, Any]:
+    """Tell the books of a stretch of time, each once, when it was seen first.
+
+    A book stays the same for a second or until the next trade, so it is looked at often.
+    """
+    desk = exchange.floor.desk(asked.get("symbol", ""))
+    start, end = _number(asked, "start"), min(_number(asked, "end", now_ns), now_ns)
+    if end - start > _MOST_LOOKS * _LOOK_NS:
+        raise BadRequest("Books are told of a few minutes at most.")
+    by_key: dict[tuple[int, int], int] = {}
+    for at_ns in range(start, end + 1, _LOOK_NS):
+        newest = desk.market.last_trades(at_ns + 1, 1).id
+        by_key.setdefault((at_ns // NS_PER_S, int(newest[0]) if newest.size else 0), at_ns)
+    return {
+        "symbol": desk.pair.symbol,
+        "books": [{"at": at_ns} | _book_at(exchange, asked, at_ns) for at_ns in by_key.values()],
+    }
+
+
+def _book_at(exchange: Exchange, asked: Mapping[str, str], at_ns: int) -> dict[str, Any]:
     levels = _number(asked, "levels", 10**6)
-    book = exchange.book(symbol, now_ns, _number(asked, "step", 0), levels).columns
+    question = GetDepth(asked.get("symbol", ""), _number(asked, "step", 0), levels)
+    book = exchange.floor.tell(question, at_ns).columns
     rows = list(zip(book["side"], book["price"], book["amount"], strict=True))
     return {
-        "symbol": symbol,
         "bids": [[str(price), str(amount)] for side, price, amount in rows if side == "bid"],
         "asks": [[str(price), str(amount)] for side, price, amount in rows if side == "ask"],
-        # The same as long as the book is: two answers with one key embrace a quiet time.
-        "key": list(exchange.book_key(symbol, now_ns)),
     }
 
 

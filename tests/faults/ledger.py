@@ -23,8 +23,18 @@ UNIT_NS = {"v1": 10**9, "exchange": 10**6}
 """V1's stream tells whole seconds, today's whole milliseconds."""
 VAIN_MOST = 0.01
 """So much of a run may be declared a gap in vain."""
+PATIENCE_S = 4.0
+"""So long a book or a ticker may take until it is that of now."""
+FRESH_S = 2.0
+"""So old, in real seconds, a book or a price may be and still be that of now."""
+_BEST = 3
 _FOREVER = 2**62
 _SHOWN = 5
+
+
+Level = tuple[float, float]
+Levels = tuple[list[Level], list[Level]]
+"""Bids and asks, (price, amount), best first."""
 
 
 class LiveLike(Protocol):
@@ -89,6 +99,7 @@ class Truth:
         self._url = f"{running.control_url}/truth"
         self._http = requests.Session()
         self._http.headers["X-Sandbox-Token"] = running.control_token
+        self._fresh_ns = int(FRESH_S * running.speed * 1e9)
 
     def close(self) -> None:
         """Close the connection."""
@@ -128,18 +139,28 @@ class Truth:
             follow = page["next"]
         return found
 
-    def book(self, symbol: str) -> Any:
-        """Return the book of now."""
-        return self.ask(what="book", symbol=symbol)
+    def had_book(self, symbol: str, told: Levels) -> bool:
+        """Tell whether this was the book at any time just now; its best levels are looked for."""
+        start = self.now_ns() - self._fresh_ns
+        few = self.ask(what="books", symbol=symbol, start=start, levels=_BEST)["books"]
+        near = [book["at"] for book in few[::-1] if is_book(told, book, _BEST)]
+        return any(
+            is_book(told, self.ask(what="book", symbol=symbol, at=at)) for at in near
+        )  # fmt: skip
+
+    def prices_just_now(self, symbol: str) -> list[float]:
+        """Return the last prices there were just now, the newest last."""
+        now = self.ask(what="now")
+        since = now["now_ns"] - self._fresh_ns
+        last = int(now["last_id"][symbol])
+        trades = self.trades(symbol, max(last - 1000, 0), last)
+        first = next((at for at, one in enumerate(trades) if one.time_ns >= since), len(trades))
+        return [one.price for one in trades[max(first - 1, 0) :]]
 
     def last_ids(self, symbols: Iterable[str]) -> dict[str, int]:
         """Return the newest ids."""
         ids = self.ask(what="now")["last_id"]
         return {symbol: int(ids[symbol]) for symbol in symbols}
-
-    def last_price(self, symbol: str) -> float:
-        """Return the newest price."""
-        return float(self.ask(what="now")["last"][symbol])
 
     def now_ns(self) -> int:
         """Return the venue's time."""
@@ -290,20 +311,22 @@ def judge_bars(frame: pd.DataFrame, truth: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def judge_book(frame: pd.DataFrame, truth: Any) -> list[str]:
-    """Hold a market's book against the truth; return what is wrong with its levels."""
-    wrong = []
-    for side, name in (("bid", "bids"), ("ask", "asks")):
+def levels_of(frame: pd.DataFrame) -> Levels:
+    """Return bids and asks of a market's book as a frame shows them, best first."""
+    sides = []
+    for side in ("bid", "ask"):
         rows = frame[frame["side"].astype(str) == side].sort_values("level")
-        told = list(zip(rows["price"].tolist(), rows["amount"].tolist(), strict=True))
+        sides.append(list(zip(rows["price"].tolist(), rows["amount"].tolist(), strict=True)))
+    return sides[0], sides[1]
+
+
+def is_book(told: Levels, truth: Any, most: int | None = None) -> bool:
+    """Tell whether the levels shown, or the first of them, are the best of the true book."""
+    for shown, name in zip(told, ("bids", "asks"), strict=True):
         there = [(float(price), float(amount)) for price, amount in truth[name]]
-        if not told or told != there[: len(told)]:
-            at = next(
-                (n for n, pair in enumerate(zip(told, there, strict=False)) if len(set(pair)) > 1),
-                None,
-            )
-            wrong.append(f"{name}: {len(told)} levels, other from level {at}")
-    return wrong
+        if not shown or shown[:most] != there[: len(shown[:most])]:
+            return False
+    return True
 
 
 # ---------------------------------------------------------------------------------- asking
@@ -334,7 +357,7 @@ def judge(
     since: Mapping[str, int] | None = None,
     until: Mapping[str, int] | None = None,
     books: bool = True,
-    patience_s: float = 4.0,
+    patience_s: float = PATIENCE_S,
 ) -> dict[str, Findings]:
     """Hold a `Live` against the truth, each market by itself.
 
@@ -346,8 +369,7 @@ def judge(
     books
         Whether book and ticker are judged: not where they change faster than one can look.
     patience_s
-        How long book and ticker may take to be those of now. They change all the time, so it
-        is asked until they are, or this is over.
+        How long book and ticker may take to be repaired.
     """
     frames = live.trades, live.gaps, live.klines  # at one time, then the truth of it
     found = {}
@@ -375,31 +397,60 @@ def judge(
     return found
 
 
+def judge_in_time(
+    live: LiveLike,
+    truth: Truth,
+    wire: str,
+    symbols: Iterable[str],
+    since: Mapping[str, int],
+    *,
+    timeout_s: float = 8.0,
+    books: bool = True,
+) -> dict[str, Findings]:
+    """Hold a `Live` against the truth from `since` to now, as soon as it has repaired itself.
+
+    What was invented, doubled or put out of order is wrong at once. What is missing may still
+    be on its way; it is wrong when the time is over.
+    """
+    began = time.monotonic()
+    until = settle(live, truth, symbols, timeout_s)
+    while True:
+        found = judge(live, truth, wire, symbols, since=since, until=until, books=False)
+        is_over = time.monotonic() - began > timeout_s
+        if is_over or {n for one in found.values() for n in one.problems} != {"lost"}:
+            break
+        time.sleep(0.1)
+    if books:
+        for symbol, one in found.items():
+            one.book = book_in_time(live, truth, symbol, PATIENCE_S)
+            one.ticker = ticker_in_time(live, truth, symbol, PATIENCE_S)
+    return found
+
+
 def book_in_time(live: LiveLike, truth: Truth, symbol: str, patience_s: float) -> list[str]:
-    """Return nothing once the book shown is the true one, or what is wrong at last."""
+    """Return nothing once the book shown is one that was true just now, or what is wrong."""
     until = time.monotonic() + patience_s
     while True:
-        books = [truth.book(symbol)]
-        frame = of_symbol(live.depth, symbol)
-        books.append(truth.book(symbol))
-        wrong = min((judge_book(frame, book) for book in books), key=len)
-        if not wrong or time.monotonic() > until:
-            return wrong
-        time.sleep(0.01)
+        told = levels_of(of_symbol(live.depth, symbol))
+        if truth.had_book(symbol, told):
+            return []
+        if time.monotonic() > until:
+            sizes = [len(side) for side in told]
+            return [f"{sizes} levels, best {[side[:1] for side in told]}: never in {FRESH_S} s"]
+        time.sleep(0.05)
 
 
 def ticker_in_time(live: LiveLike, truth: Truth, symbol: str, patience_s: float) -> list[str]:
-    """Return nothing once the last price shown is the true one, or what is wrong at last."""
+    """Return nothing once the last price shown is one that was true just now."""
     until = time.monotonic() + patience_s
     while True:
-        last = [truth.last_price(symbol)]
         told = of_symbol(live.ticker, symbol)["last"].tolist()
-        last.append(truth.last_price(symbol))
-        if told and told[-1] in last:
+        prices = truth.prices_just_now(symbol)
+        if told and told[-1] in prices:
             return []
         if time.monotonic() > until:
-            return [f"last is {last[-1]}, not {told}"]
-        time.sleep(0.01)
+            return [f"last is {told}, not of {prices}"]
+        time.sleep(0.05)
 
 
 def problems(found: Mapping[str, Findings]) -> dict[str, dict[str, Any]]:

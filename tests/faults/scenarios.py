@@ -18,6 +18,7 @@ class Wire(NamedTuple):
 
 
 SYMBOLS = ("btcusdt", "ethusdt")
+CLOSES = (1000, 1001, 1011, 1012, 1013)
 _CODES = ("BTC_USDT", "ETH_USDT")
 WIRES: Mapping[str, Wire] = {
     "v1": Wire(
@@ -41,19 +42,32 @@ class Scenario(NamedTuple):
     order
         What is ordered of a sandbox, once for each wire.
     lasts_s
-        How long until all orders that are left are taken back.
+        How long it goes on, until all orders that are left are taken back.
+    fires
+        Whether to wait until all orders have happened, and go on from there.
     kind
         What the sandbox's diary calls it, where a connection is lost by it.
     """
 
     order: Callable[[Chaotic, Wire], None]
-    lasts_s: float = 0.4
+    lasts_s: float = 0.2
+    fires: bool = True
     kind: str = ""
 
 
 def on_trades(**fault: Any) -> Callable[[Chaotic, Wire], None]:
     """Order a fault of the first market's trades."""
     return lambda sandbox, wire: sandbox.fail(wire.trades[0], **fault)
+
+
+def one_after_another(*faults: dict[str, Any]) -> Callable[[Chaotic, Wire], None]:
+    """Order faults of the first market's next trades."""
+
+    def order(sandbox: Chaotic, wire: Wire) -> None:
+        for fault in faults:
+            sandbox.fail(wire.trades[0], **fault)
+
+    return order
 
 
 def on_all_trades(**fault: Any) -> Callable[[Chaotic, Wire], None]:
@@ -106,23 +120,23 @@ SCENARIOS: Mapping[str, Scenario] = {
     "reset inside the first frame": Scenario(at_reopening(cut_inside=True)),
     "dropped": Scenario(on_trades(drop=True), kind="drop"),
     "half open": Scenario(on_trades(half_open=True), 1.0, kind="half_open"),
-    "half open from the opening": Scenario(at_reopening(half_open=True), 1.0),
-    "mute channel": Scenario(on_trades(mute=True, times=0), 1.5),
-    "pings only": Scenario(at_reopening(mute=True), 1.5),
-    "duplicates": Scenario(on_all_trades(twice=True, times=5), 1.0),
-    "reordering": Scenario(on_all_trades(swap=True, times=5), 1.0),
-    "late news": Scenario(on_all_trades(delay_s=0.5, times=4), 1.0),
-    "lost news": Scenario(on_all_trades(mute=True, times=3), 1.0),
+    "half open from the opening": Scenario(at_reopening(half_open=True), 0.3),
+    "mute channel": Scenario(on_trades(mute=True, times=0), 1.5, fires=False),
+    "pings only": Scenario(at_reopening(mute=True), 0.5),
+    "duplicates": Scenario(on_all_trades(twice=True, times=3), 0.3),
+    "reordering": Scenario(on_all_trades(swap=True, times=3), 0.3),
+    "late news": Scenario(on_all_trades(delay_s=0.5, times=3), 0.5),
+    "lost news": Scenario(on_all_trades(mute=True, times=3), 0.3),
     "429 at the handshake": Scenario(at_reopening(status=429, retry_after=0.2, times=2)),
     "503 at the handshake": Scenario(at_reopening(status=503, times=2)),
-    "truncated frame": Scenario(on_trades(truncate=True)),
-    **{f"garbled: {how}": Scenario(on_trades(garble=how)) for how in GARBLES},
-    "closed 1000": Scenario(on_trades(close=1000), kind="close"),
-    "closed 1012": Scenario(on_trades(close=1012), kind="close"),
-    "hole in a book": Scenario(on_books(mute=True, times=1)),
-    "crossed book": Scenario(on_books(crossed=True, times=1)),
-    "garbled book": Scenario(on_books(garble="crc", times=1)),
-    "anything late": Scenario(everywhere(delay_s=0.3, times=20), 0.8),
+    "spoilt frames": Scenario(
+        one_after_another({"truncate": True}, *({"garble": how} for how in GARBLES))
+    ),
+    "closed": Scenario(one_after_another(*({"close": code} for code in CLOSES)), kind="close"),
+    "hole in a book": Scenario(on_books(mute=True, times=1), 0.6, fires=False),
+    "crossed book": Scenario(on_books(crossed=True, times=1), 0.6, fires=False),
+    "garbled book": Scenario(on_books(garble="crc", times=1), 0.6, fires=False),
+    "anything late": Scenario(everywhere(delay_s=0.3, times=8), 0.4),
     "restart": Scenario(restart(0.5), 0.1, kind="restart"),
 }
 CONNECTION = {"cut_inside", "drop", "half_open", "close", "restart"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -128,6 +129,21 @@ def test_the_book_is_that_of_both_wires(sandbox: Chaotic) -> None:
         assert [[D(p), D(a)] for p, a in few[side]] == [[D(p), D(a)] for p, a, _ in book[side]]
 
 
+def test_books_of_the_past(sandbox: Chaotic) -> None:
+    """Each once, with when it was; the last is that of now, and one time can be asked about."""
+    now_ns = sandbox.truth(what="now")["now_ns"]
+    start = now_ns - 30 * 10**9
+    books = sandbox.truth(what="books", symbol="btcusdt", start=start, end=now_ns, levels=3)
+    found = [(book["bids"], book["asks"]) for book in books["books"]]
+    assert 30 <= len(found) < 60
+    assert all(before != after for before, after in itertools.pairwise(found))
+    whole = sandbox.truth(what="book", symbol="btcusdt")
+    assert found[-1] == (whole["bids"][:3], whole["asks"][:3])
+    at = books["books"][3]["at"]
+    then = sandbox.truth(what="book", symbol="btcusdt", at=at)
+    assert found[3] == (then["bids"][:3], then["asks"][:3])
+
+
 def test_now_knows_the_last_of_all(sandbox: Chaotic) -> None:
     """Every market's newest id and price."""
     now = sandbox.truth(what="now")
@@ -139,7 +155,8 @@ def test_now_knows_the_last_of_all(sandbox: Chaotic) -> None:
 @pytest.mark.parametrize(
     "question",
     ["symbol=btcusdt", "symbol=nothing&after=1", "what=love", "symbol=btcusdt&after=0",
-     "what=klines&symbol=btcusdt&start=0&period=2min", "what=book&symbol=btcusdt&step=9"],
+     "what=klines&symbol=btcusdt&start=0&period=2min", "what=book&symbol=btcusdt&step=9",
+     "what=books&symbol=btcusdt&start=0"],
 )  # fmt: skip
 def test_other_questions_are_refused(sandbox: Chaotic, question: str) -> None:
     """With a reason."""
