@@ -180,12 +180,12 @@ class NaiveLive:
     @property
     def gaps(self) -> pd.DataFrame:
         """What is missing."""
-        return _timed(pd.DataFrame(self._gaps, columns=_GAPS), "start", "end")
+        return _timed(pd.DataFrame(list(self._gaps), columns=_GAPS), "start", "end")
 
     @property
     def events(self) -> pd.DataFrame:
         """What happened to the connection."""
-        return _timed(pd.DataFrame(self._events, columns=_EVENTS), "time")
+        return _timed(pd.DataFrame(list(self._events), columns=_EVENTS), "time")
 
     @property
     def health(self) -> pd.Series:
