@@ -1,6 +1,14 @@
 """What the one who started the sandbox may order and ask of it, past every wire.
 
-Faults and chaos, cuts and restarts, the truth and the state. Who asks shows the control token.
+Who asks shows the control token as ``X-Sandbox-Token``; everything is JSON, below ``/sandbox/``.
+
+* ``POST faults``: a `faults.Fault`; ``DELETE faults`` takes back what has not happened.
+* ``POST chaos``: `chaos.Orders`; without rates it ends.
+* ``POST cut[?code=1012]``: cuts, or closes, every stream.
+* ``POST restart?seconds=S``: away and back; the exchange keeps its state.
+* ``GET truth?...``: what really happened, `truth.truth`.
+* ``GET state``: what was asked, what went wrong (``happened``, ``diary``), orders, ledger.
+* ``POST stop``: the end.
 """
 
 from __future__ import annotations
