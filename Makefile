@@ -33,7 +33,7 @@ bench: .venv/.dev ## speed, beside what else one could use
 	@$(BIN)/python -m tests.benchmarks
 
 soak: .venv/.dev ## hours of stream in minutes: does memory stay flat?
-	@test -f tests/faults/soak.py || { echo "make soak: tests/faults/soak.py is not written yet"; exit 1; }
+	@$(BIN)/python -m tests.faults.soak_world
 	@$(BIN)/python -m tests.faults.soak
 
 RUNS ?= 20

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     )
     from cdcx_pandas.provenance import concat
     from cdcx_pandas.session import Session, use
+    from cdcx_pandas.streaming.live import Live
+    from cdcx_pandas.streaming.opening import live, replay
     from cdcx_pandas.venues import Venue
 
 __version__ = VERSION
@@ -48,6 +50,7 @@ __all__ = [
     "CdcxError",
     "Credentials",
     "Interrupted",
+    "Live",
     "RateLimited",
     "Session",
     "UnknownSymbol",
@@ -60,11 +63,13 @@ __all__ = [
     "funding",
     "klines",
     "limits",
+    "live",
     "my_trades",
     "open_orders",
     "order",
     "order_history",
     "positions",
+    "replay",
     "symbols",
     "ticker",
     "tickers",
@@ -97,6 +102,9 @@ _HOMES = {
     "concat": "provenance",
     "Session": "session",
     "use": "session",
+    "Live": "streaming.live",
+    "live": "streaming.opening",
+    "replay": "streaming.opening",
     "Venue": "venues",
 }
 

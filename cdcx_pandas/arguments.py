@@ -264,3 +264,11 @@ def to_symbols(wanted: Iterable[str]) -> list[str]:
     if not listed:
         raise BadRequest("The list of symbols is empty.", todo='Write ["btcusdt", ...].')
     return listed
+
+
+def to_step(step: int | str | None) -> int:
+    """Return how coarsely the prices of a book are merged: 0, 1 or 2."""
+    steps = {None: 0, 0: 0, 1: 1, 2: 2, "step0": 0, "step1": 1, "step2": 2}
+    if isinstance(step, bool) or step not in steps:
+        raise BadRequest(f"step: {step!r} is no step.", todo='Write 0, 1 or 2, or "step0".')
+    return steps[step]

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -69,6 +70,16 @@ class Running:
         """Whether it still runs, and was started by this very process."""
         return self.owner == os.getpid() and self.process.poll() is None
 
+    def cut(self) -> None:
+        """Cut all its streams, as a broken wire would."""
+        request = urllib.request.Request(  # noqa: S310  # our own server, over loopback
+            f"{self.control_url}/cut",
+            method="POST",
+            headers={"X-Sandbox-Token": self.control_token},
+        )
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):  # noqa: S310  # as above
+            pass
+
     def stop(self) -> None:
         """End it; nothing happens when it has ended."""
         if self.owner != os.getpid():
@@ -98,6 +109,15 @@ def _forget_the_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_the_lock)
+
+
+def serving(ws: str | None) -> Running | None:
+    """Return the sandbox of this kernel that has this stream, None if there is none."""
+    with _lock:
+        for found in _running.values():
+            if found.alive and any(address.ws == ws for address in found.addresses.values()):
+                return found
+    return None
 
 
 def running(

@@ -9,9 +9,9 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cdcx_pandas.arguments import to_limit, to_period, to_range, to_symbols
+from cdcx_pandas.arguments import to_limit, to_period, to_range, to_step, to_symbols
 from cdcx_pandas.dialects.base import Paging
-from cdcx_pandas.engines.book import merge_prices
+from cdcx_pandas.engines.book import merge_prices, totals
 from cdcx_pandas.errors import BadRequest, Unsupported
 from cdcx_pandas.frames.schema import ATTRS_KEY, by_symbol
 from cdcx_pandas.operations import (
@@ -434,7 +434,7 @@ def depth(
     True
     """
     session = session or current_session()
-    wanted, cap = _step(step), to_limit(levels)
+    wanted, cap = to_step(step), to_limit(levels)
     market = session.symbol(symbol)
     merges = wanted == 0 or session.dialect.merges_depth
     operation = GetDepth(market, wanted, cap) if merges else GetDepth(market)
@@ -446,26 +446,12 @@ def depth(
         if cap is not None:
             keep = [i for i, level in enumerate(columns["level"]) if level < cap]
             columns = {name: [values[i] for i in keep] for name, values in columns.items()}
-        return columns | {"total": _totals(columns)}
+        return columns | {"total": totals(columns)}
 
     frame = session.frame(operation, exact=exact, finish=finish, step=wanted)
     told = frame.attrs[ATTRS_KEY]
     told["mid"], told["spread_bps"] = _touch(frame["price"])
     return frame
-
-
-def _step(step: int | str | None) -> int:
-    steps = {None: 0, 0: 0, 1: 1, 2: 2, "step0": 0, "step1": 1, "step2": 2}
-    if isinstance(step, bool) or step not in steps:
-        raise BadRequest(f"step: {step!r} is no step.", todo='Write 0, 1 or 2, or "step0".')
-    return steps[step]
-
-
-def _totals(columns: Columns) -> list[Any]:
-    totals: list[Any] = []
-    for level, amount in zip(columns["level"], columns["amount"], strict=True):
-        totals.append(amount if level == 0 else totals[-1] + amount)
-    return totals
 
 
 def _touch(prices: pd.Series[Any]) -> tuple[float | None, float | None]:

@@ -128,6 +128,11 @@ class Session:
         _restore(self)
         self.close()
 
+    @property
+    def passed(self) -> Credentials | None:
+        """The credentials that were passed to it, if any."""
+        return self._passed
+
     def close(self) -> None:
         """Close the connections; a later question opens new ones."""
         self._http.close()
@@ -260,9 +265,9 @@ class Session:
 
     def symbol(self, symbol: str) -> str:
         """Return a market's name as frames say it, whatever spelling it was written in."""
-        return to_symbol(symbol, self._listed(), self.venue.name)
+        return to_symbol(symbol, self.listed(), self.venue.name)
 
-    def _listed(self) -> Columns:
+    def listed(self) -> Columns:
         """Return the venue's markets, read at most an hour ago."""
         now_ns = self.clock.now_ns()
         known = self._symbols
@@ -274,7 +279,7 @@ class Session:
 
     def price_tick(self, symbol: str) -> Decimal:
         """Return the smallest step of a market's prices."""
-        columns = self._listed()
+        columns = self.listed()
         tick = columns["price_tick"][columns["symbol"].index(symbol)]
         return Decimal(repr(tick) if isinstance(tick, float) else tick)
 

@@ -311,6 +311,9 @@ TRANSACTIONS = Table(
     ("id",),
 )
 
+RECEIVED = _time("received", "when it arrived here")
+"""What rows of a live stream have besides those of their table."""
+
 LIMITS = Table(
     "limits",
     "our pacing, and what the venue told about its limits",

@@ -74,6 +74,33 @@ class Endpoint:
     """The question whose rows belong to the answer too: open orders, where a history has none."""
 
 
+@dataclass(frozen=True)
+class StreamTerms:
+    """What a dialect's streams have, and ask of who listens.
+
+    Attributes
+    ----------
+    market, user
+        The families of channels that everybody hears, and those only an account's owner does.
+    channels_per_frame, channels_per_connection
+        How many channels one subscribing frame can name, and one connection hear; None: any.
+    settles_s
+        How long a new connection waits before it says anything.
+    acknowledges
+        Whether a subscription is always answered, so that silence is a failure.
+    changes
+        Whether books can be had as changes; None where the server decides.
+    """
+
+    market: frozenset[type[Any]]
+    user: frozenset[type[Any]] = frozenset()
+    channels_per_frame: int = 1
+    channels_per_connection: int | None = None
+    settles_s: float = 0.0
+    acknowledges: bool = False
+    changes: bool | None = None
+
+
 class Dialect(Protocol):
     """How a venue speaks."""
 
@@ -94,8 +121,8 @@ class Dialect(Protocol):
         """The kline periods the dialect has."""
 
     @property
-    def channels_per_frame(self) -> int:
-        """How many channels one subscribing frame can name."""
+    def streams(self) -> StreamTerms:
+        """What its streams have."""
 
     @property
     def merges_depth(self) -> bool:

@@ -260,6 +260,14 @@ def columns_of(
     raise unreadable(problem, rows)
 
 
+def are_meant(columns: Columns, *names: str) -> bool:
+    """Tell whether there are only numbers such as `number` takes.
+
+    One that is none, or too large, makes the sum so.
+    """
+    return -_MOST < sum(sum(columns[name]) for name in names) < _MOST
+
+
 def first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
     """Return the value of the first of `keys` that `row` has and that is not null."""
     for key in keys:

@@ -52,6 +52,14 @@ def merge_prices(columns: Columns, unit: Decimal) -> Columns:
     }
 
 
+def totals(columns: Columns) -> list[Any]:
+    """Return the amounts of a book from the best level on, summed up."""
+    summed: list[Any] = []
+    for level, amount in zip(columns["level"], columns["amount"], strict=True):
+        summed.append(amount if level == 0 else summed[-1] + amount)
+    return summed
+
+
 def _decimal(value: Decimal | float) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(repr(value))
 
@@ -124,6 +132,17 @@ class LiveBook:
         self._begins = False
         self.sequence = self.sequence if sequence is None else sequence
         return True
+
+    def lose(self) -> None:
+        """Show it no more until the next snapshot: a change may have been missed."""
+        self.is_whole = False
+        self._waiting.clear()
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether somebody would buy for more than somebody sells for: no book stays so."""
+        bid, ask = self.best()
+        return bid is not None and ask is not None and bid >= ask
 
     def _set(self, columns: Columns) -> None:
         orders = columns.get("orders") or [None] * len(columns["side"])

@@ -7,22 +7,22 @@ copy, and can never change under its reader. Rows that belong before visible one
 say something new about a known key, are merged into new arrays as well.
 
 What is still changing (the bar that forms) is kept apart, and joined when a frame is taken.
-This module knows tables and time stamps. Who writes is one thread; who reads may be any.
+This module knows tables and time stamps. Who writes is one thread at a time; who reads may be any.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cdcx_pandas.frames.schema import UTC_NS, category_of, to_frame
+from cdcx_pandas.frames.schema import ATTRS_KEY, UTC_NS, category_of, texts
+from cdcx_pandas.tables import SYMBOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from cdcx_pandas.tables import Column, Columns, Table
 
@@ -39,8 +39,7 @@ _TEXT_BYTES = 80
 """What a short text and the pointer to it take."""
 
 _DTYPES: dict[str, Any] = {
-    "time": np.int64, "number": np.float64, "flag": np.bool_, "category": np.int8,
-    "count": np.float64, "text": object,
+    "time": np.int64, "number": np.float64, "flag": np.bool_, "count": np.float64, "text": object,
 }  # fmt: skip
 _NAT = np.iinfo(np.int64).min
 
@@ -65,6 +64,10 @@ class RollingFrame:
         How many rows are kept.
     extra
         Columns that are kept besides the table's: ``received``.
+    symbols
+        The markets whose rows come together here; they get a column ``symbol`` then.
+    numbered
+        The column whose text, as a number, orders rows of equal time: ``id``.
     most_bytes
         The most its arrays may take.
     """
@@ -75,16 +78,31 @@ class RollingFrame:
         window: int,
         *,
         extra: tuple[Column, ...] = (),
+        symbols: tuple[str, ...] = (),
+        numbered: str | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
+        fields = (*table.fields, *extra)
+        if symbols:
+            fields = (fields[0], _symbol_column(symbols), *fields[1:])
         self.table = table
-        self._columns = (*table.fields, *extra)
-        self._shown = replace(table, columns=(*table.columns, *extra))
-        names = [column.name for column in self._columns]
-        self._key_places = [names.index(name) for name in table.key]
-        self._row_bytes = sum(_bytes_of(column) for column in self._columns)
+        self._columns = fields
+        self._places = {column.name: at for at, column in enumerate(fields)}
+        self._codes = {
+            column.name: {word: code for code, word in enumerate(column.words)}
+            for column in fields
+            if column.kind == "category"
+        }
+        key = ("symbol", *table.key) if symbols else table.key
+        self._key_names = key
+        self._key_places = [self._places[name] for name in key]
+        self._numbered = numbered
+        self._viewed = [c for c in fields if c.name != "time" and c.kind != "text"]
+        self._view_names = pd.Index([column.name for column in self._viewed])
+        self._row_bytes = sum(_bytes_of(column) for column in fields)
         self.window = max(1, min(window, most_bytes // (2 * self._row_bytes)))
         self._keys: dict[Hashable, None] = {}
+        self._last_numbers: dict[Any, tuple[int, int]] = {}
         self._late: dict[Hashable, Row] = {}
         self._late_since_ns: int | None = None
         self._forming: dict[Hashable, Row] = {}
@@ -97,7 +115,7 @@ class RollingFrame:
     @property
     def memory_bytes(self) -> int:
         """What the arrays take now."""
-        return self._row_bytes * len(self._visible.arrays[self._columns[0].name])
+        return self._row_bytes * 2 * self.window
 
     # ------------------------------------------------------------------------------ writing
 
@@ -107,28 +125,38 @@ class RollingFrame:
         A row whose key is known is left out; one that belongs before the last row waits for
         `settle`. What formed under the same key is final now.
         """
-        new: list[Row] = []
+        keys = self._keys_of(columns)
+        known, late, forming = self._keys, self._late, self._forming
+        new: list[int] = []
         last_ns = self._last_ns()
-        for key, row in self._rows(columns):
-            if key in self._keys or key in self._late:
+        for at, key in enumerate(keys):
+            if key in known or key in late:
                 continue
-            self._forming.pop(key, None)
-            if row[0] < last_ns:
-                self._late[key] = row
-                self._late_since_ns = self._late_since_ns or now_ns
+            if forming:
+                forming.pop(key, None)
+            if self._belongs_before(columns, at, last_ns):
+                late[key] = self._row(columns, at)
+                self._late_since_ns = now_ns if self._late_since_ns is None else self._late_since_ns
                 continue
-            last_ns = row[0]
-            self._keys[key] = None
-            new.append(row)
+            last_ns = columns["time"][at]
+            known[key] = None
+            new.append(at)
         if new:
-            self._write(new, self._visible)
+            if len(new) < len(keys):
+                columns = {name: [values[at] for at in new] for name, values in columns.items()}
+            self._write(self._stored(columns, len(new)), len(new))
         return len(new)
 
     def form(self, columns: Columns) -> None:
         """Say how rows stand that are still changing; a later word about a key replaces it."""
-        for key, row in self._rows(columns):
+        for at, key in enumerate(self._keys_of(columns)):
             if key not in self._keys:
-                self._forming[key] = row
+                self._forming[key] = self._row(columns, at)
+
+    def drop_forming(self, keys: Iterable[Hashable]) -> None:
+        """Forget rows that formed and that there are not after all."""
+        for key in keys:
+            self._forming.pop(key, None)
 
     def settle(self, now_ns: int, *, at_once: bool = False) -> bool:
         """Merge rows that came late, once they waited long enough; tell whether it was done."""
@@ -142,14 +170,31 @@ class RollingFrame:
 
     def replace(self, columns: Columns) -> None:
         """Put rows in the place of those with the same keys, and the others where they belong."""
-        self._merge(dict(self._rows(columns)))
+        rows = {key: self._row(columns, at) for at, key in enumerate(self._keys_of(columns))}
+        self._merge(rows)
 
-    def _rows(self, columns: Columns) -> Iterable[tuple[Hashable, Row]]:
-        count = len(next(iter(columns.values()), ()))
-        values = [
-            _stored(column, columns.get(column.name) or [None] * count) for column in self._columns
-        ]
-        return [(self._key(row), row) for row in zip(*values, strict=True)]
+    def _keys_of(self, columns: Columns) -> Sequence[Hashable]:
+        if len(self._key_names) == 1:
+            return columns[self._key_names[0]]
+        return list(zip(*(columns[name] for name in self._key_names), strict=True))
+
+    def _belongs_before(self, columns: Columns, at: int, last_ns: int) -> bool:
+        """Tell whether a row comes too late to stand behind the last one.
+
+        Of equal times the number decides, within a market: between markets there is no order.
+        """
+        time = columns["time"][at]
+        if time < last_ns:
+            return True
+        if self._numbered is None:
+            return False
+        market = columns["symbol"][at] if "symbol" in self._places else None
+        number = _as_number(columns[self._numbered][at])
+        before = self._last_numbers.get(market)
+        if before is not None and before > (time, number):
+            return True
+        self._last_numbers[market] = (time, number)
+        return False
 
     def _last_ns(self) -> int:
         seen = self._visible
@@ -157,43 +202,125 @@ class RollingFrame:
 
     def _room(self) -> dict[str, Array]:
         size = 2 * self.window
-        return {c.name: np.empty(size, dtype=_DTYPES[c.kind]) for c in self._columns}
+        return {column.name: np.empty(size, dtype=_dtype_of(column)) for column in self._columns}
 
-    def _write(self, rows: list[Row], seen: _Visible) -> None:
-        """Write rows behind those of `seen`, in new arrays when there is no more room."""
-        rows = rows[-self.window :]
+    def _row(self, columns: Columns, at: int) -> Row:
+        """Return one row as the arrays hold it."""
+        return tuple(
+            self._as_stored(column, columns[column.name][at])
+            if column.name in columns
+            else _MISSING[column.kind]
+            for column in self._columns
+        )
+
+    def _as_stored(self, column: Column, value: Any) -> Any:
+        if column.kind == "category":
+            return self._codes[column.name].get(value, -1)
+        if value is None:
+            return _MISSING[column.kind]
+        return value
+
+    def _stored(self, columns: Columns, count: int) -> list[Any]:
+        """Return columns as the arrays hold them."""
+        stored: list[Any] = []
+        for column in self._columns:
+            values = columns.get(column.name)
+            if values is None:
+                stored.append([_MISSING[column.kind]] * count)
+            elif column.kind == "category":
+                codes = self._codes[column.name]
+                stored.append([codes.get(value, -1) for value in values])
+            elif column.kind != "text" and None in values:
+                missing = _MISSING[column.kind]
+                stored.append([missing if value is None else value for value in values])
+            else:
+                stored.append(values)
+        return stored
+
+    def _write(self, stored: Sequence[Sequence[Any]], count: int) -> None:
+        """Write rows behind the visible ones, in new arrays when there is no more room."""
+        if count > self.window:
+            stored, count = [values[-self.window :] for values in stored], self.window
+        seen = self._visible
         arrays, first, stop = seen.arrays, seen.first, seen.stop
-        if stop + len(rows) > 2 * self.window:
-            kept = min(stop - first, self.window - len(rows))
+        if stop + count > 2 * self.window:
+            kept = min(stop - first, self.window - count)
             arrays = self._room()
             for name, array in arrays.items():
                 array[:kept] = seen.arrays[name][stop - kept : stop]
             first, stop = 0, kept
-        end = stop + len(rows)
-        for column, values in zip(self._columns, zip(*rows, strict=True), strict=True):
-            arrays[column.name][stop:end] = values
+        end = stop + count
+        if count == 1:  # the usual case, and a slice costs ten times as much
+            for column, values in zip(self._columns, stored, strict=True):
+                arrays[column.name][stop] = values[0]
+        else:
+            for column, values in zip(self._columns, stored, strict=True):
+                arrays[column.name][stop:end] = values
         self._visible = _Visible(arrays, max(first, end - self.window), end)
         while len(self._keys) > 2 * self.window:  # older keys are further back than the window
             del self._keys[next(iter(self._keys))]
 
     def _merge(self, rows: dict[Hashable, Row]) -> None:
-        """Make new arrays of what is visible and `rows`, in order of time."""
-        seen = self._visible
-        known = [seen.arrays[column.name][seen.first : seen.stop] for column in self._columns]
-        together: dict[Hashable, Row] = {
-            self._key(row): row for row in zip(*(array.tolist() for array in known), strict=True)
-        }
-        together |= rows
+        """Make new arrays of what is visible and `rows`, in order of time.
+
+        Rows before the first merged one are copied as arrays; only what stands behind it is
+        taken apart. Rows that come too late for the whole window are let go.
+        """
+        if not rows:
+            return
         for key in rows:
             self._forming.pop(key, None)
         self._keys |= dict.fromkeys(rows)
-        ordered = sorted(together.values(), key=itemgetter(0))
-        if ordered:
-            self._write(ordered, _Visible(self._room(), 0, 0))
+        seen, begins = self._visible, self._first_touched(rows)
+        tail = {
+            self._key(row): row
+            for row in zip(
+                *(seen.arrays[c.name][begins : seen.stop].tolist() for c in self._columns),
+                strict=True,
+            )
+        }
+        ordered = sorted((tail | rows).values(), key=self._order)[-self.window :]
+        kept = min(begins - seen.first, self.window - len(ordered))
+        arrays = self._room()
+        end = kept + len(ordered)
+        for column, values in zip(self._columns, zip(*ordered, strict=True), strict=True):
+            array = arrays[column.name]
+            array[:kept] = seen.arrays[column.name][begins - kept : begins]
+            array[kept:end] = values
+        self._visible = _Visible(arrays, 0, end)
+        self._note_numbers(ordered)
+
+    def _first_touched(self, rows: dict[Hashable, Row]) -> int:
+        """Return where the first visible row stands that merging may move."""
+        seen, at = self._visible, self._places["time"]
+        times = seen.arrays["time"][seen.first : seen.stop]
+        earliest = min(row[at] for row in rows.values())
+        return seen.first + int(np.searchsorted(times, earliest, side="left"))
+
+    def _note_numbers(self, rows: Iterable[Row]) -> None:
+        if self._numbered is None:
+            return
+        symbol, time = self._places.get("symbol"), self._places["time"]
+        words = self._columns[symbol].words if symbol is not None else ()
+        for row in rows:
+            market = words[row[symbol]] if symbol is not None else None
+            mark = (row[time], self._order(row)[1])
+            if mark > self._last_numbers.get(market, (_NAT, 0)):
+                self._last_numbers[market] = mark
+
+    def _order(self, row: Row) -> tuple[int, int]:
+        number = 0 if self._numbered is None else _as_number(row[self._places[self._numbered]])
+        return row[self._places["time"]], number
 
     def _key(self, row: Row) -> Hashable:
-        places = self._key_places
-        return row[places[0]] if len(places) == 1 else tuple(row[at] for at in places)
+        told = [self._told_at(place, row[place]) for place in self._key_places]
+        return told[0] if len(told) == 1 else tuple(told)
+
+    def _told_at(self, place: int, value: Any) -> Any:
+        column = self._columns[place]
+        if column.kind == "category":
+            return None if value < 0 else column.words[value]
+        return value
 
     # ------------------------------------------------------------------------------ reading
 
@@ -204,54 +331,110 @@ class RollingFrame:
         """
         seen = self._visible
         made = {
-            column.name: _seen(column, seen.arrays[column.name][seen.first : seen.stop])
-            for column in self._columns
-            if column.name != "time" and column.kind != "text"
+            at: _seen(column, seen.arrays[column.name][seen.first : seen.stop])
+            for at, column in enumerate(self._viewed)
         }
         times = _frozen(seen.arrays["time"][seen.first : seen.stop])
         index = pd.DatetimeIndex(times, dtype=UTC_NS, copy=False, name="time")
-        return pd.DataFrame(made, index=index, copy=False)
+        # Named afterwards, as in `schema.to_frame`: an index of names takes long to make.
+        frame = pd.DataFrame(made, index=index, copy=False)
+        frame.columns = self._view_names
+        return frame
 
-    def frame(self) -> pd.DataFrame:
-        """Return all rows as a frame of one's own: the final ones, then what still forms."""
-        seen, forming = self._visible, sorted(self._forming.values(), key=lambda row: row[0])
-        columns: Columns = {}
+    def frame(
+        self, *, last: int | None = None, provenance: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return the rows as a frame of one's own: the final ones, then what still forms.
+
+        Parameters
+        ----------
+        last
+            Only so many of the newest; all without.
+        provenance
+            JSON scalars for ``df.attrs["cdcx"]``.
+        """
+        seen, forming = self._visible, self._forming_rows()
+        first = seen.first
+        if last is not None:
+            forming = forming[max(0, len(forming) - last) :]
+            first = max(first, seen.stop - (last - len(forming)))
+        made: dict[str, Any] = {}
         for at, column in enumerate(self._columns):
-            values = seen.arrays[column.name][seen.first : seen.stop].tolist()
-            values += [row[at] for row in forming]
-            columns[column.name] = [_told(column, value) for value in values]
-        return to_frame(self._shown, columns)
+            final = seen.arrays[column.name][first : seen.stop]
+            still = np.array([row[at] for row in forming], dtype=_dtype_of(column))
+            made[column.name] = _owned(column, np.concatenate([final, still]))
+        index = pd.DatetimeIndex(made.pop("time"), name="time")
+        frame = pd.DataFrame(made, index=index, copy=False)
+        if provenance is not None:
+            frame.attrs[ATTRS_KEY] = dict(provenance)
+        return frame
+
+    def _forming_rows(self) -> list[Row]:
+        rows = list(self._forming.values())  # at once: another thread may be writing
+        return sorted(rows, key=lambda row: int(row[0]))
+
+    def forming(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return the rows that still change, oldest first, as these columns."""
+        places = [self._places[name] for name in names]
+        return [
+            tuple(self._told_at(place, row[place]) for place in places)
+            for row in self._forming_rows()
+        ]
+
+    def newest(
+        self, count: int, names: Sequence[str], symbol: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the newest final rows, oldest first, as these columns.
+
+        `symbol`: of this market only, where the rows of several come together.
+        """
+        seen = self._visible
+        rows: Any = slice(max(seen.first, seen.stop - count), seen.stop)
+        if symbol is not None and "symbol" in self._places:
+            codes = seen.arrays["symbol"][seen.first : seen.stop]
+            rows = seen.first + np.flatnonzero(codes == self._codes["symbol"][symbol])[-count:]
+        return list(
+            zip(*(self._listed(name, seen.arrays[name][rows]) for name in names), strict=True)
+        )
+
+    def _listed(self, name: str, array: Array) -> list[Any]:
+        place = self._places[name]
+        if self._columns[place].kind != "category":
+            listed: list[Any] = array.tolist()
+            return listed
+        return [None if code < 0 else self._columns[place].words[code] for code in array.tolist()]
+
+    def bounds(self) -> tuple[int, int] | None:
+        """Return the times of the first and the last final row, None where there is none."""
+        seen = self._visible
+        if seen.stop == seen.first:
+            return None
+        times = seen.arrays["time"]
+        return int(times[seen.first]), int(times[seen.stop - 1])
+
+
+_MISSING: dict[str, Any] = {
+    "time": _NAT, "number": np.nan, "count": np.nan, "flag": False, "category": -1, "text": None,
+}  # fmt: skip
+
+
+def _dtype_of(column: Column) -> Any:
+    if column.kind != "category":
+        return _DTYPES[column.kind]
+    # What pandas itself takes for so many categories, or it would copy the codes.
+    return np.int8 if len(column.words) < 128 else np.int16
+
+
+def _symbol_column(symbols: tuple[str, ...]) -> Column:
+    return replace(SYMBOLS.index[0], kind="category", words=symbols)
+
+
+def _as_number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def _bytes_of(column: Column) -> int:
-    return _TEXT_BYTES if column.kind == "text" else int(np.dtype(_DTYPES[column.kind]).itemsize)
-
-
-def _stored(column: Column, values: list[Any]) -> list[Any]:
-    """Return values as the arrays hold them."""
-    match column.kind:
-        case "category":
-            codes = {word: code for code, word in enumerate(column.words)}
-            return [codes.get(value, -1) for value in values]
-        case "time":
-            return [_NAT if value is None else value for value in values]
-        case "number" | "count":
-            return [np.nan if value is None else float(value) for value in values]
-        case "flag":
-            return [bool(value) for value in values]
-        case "text":
-            return values
-
-
-def _told(column: Column, value: Any) -> Any:
-    """Return a stored value as columns say it."""
-    match column.kind:
-        case "category":
-            return None if value < 0 else column.words[value]
-        case "count":
-            return None if np.isnan(value) else int(value)
-        case _:
-            return value
+    return _TEXT_BYTES if column.kind == "text" else int(np.dtype(_dtype_of(column)).itemsize)
 
 
 def _frozen(array: Array) -> Array:
@@ -268,3 +451,22 @@ def _seen(column: Column, array: Array) -> Any:
             return pd.DatetimeIndex(frozen, dtype=UTC_NS, copy=False)
         case _:
             return frozen
+
+
+def _owned(column: Column, array: Array) -> Any:
+    """Return a column of a frame, made of an array that is nobody else's."""
+    match column.kind:
+        case "category" if column.name == "symbol":
+            words = np.array([*column.words, None], dtype=object)
+            return texts(words[array])
+        case "category":
+            return pd.Categorical.from_codes(array, dtype=category_of(column), validate=False)
+        case "time":
+            return pd.DatetimeIndex(array, dtype=UTC_NS, copy=False)
+        case "text":
+            return texts(array)
+        case "count":
+            missing = np.isnan(array)
+            return pd.arrays.IntegerArray(np.where(missing, 0, array).astype(np.int64), missing)
+        case _:
+            return array

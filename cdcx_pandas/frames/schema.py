@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from cdcx_pandas.tables import Column, Columns, Table
 
@@ -136,7 +136,7 @@ def _values(column: Column, values: Any, count: int, *, exact: bool) -> Any:
         case "count":
             return pd.array([None] * count if values is None else values, dtype="Int64")
         case "text":
-            return _texts([None] * count if values is None else values)
+            return texts([None] * count if values is None else values)
         case "category":
             return pd.Categorical.from_codes(
                 _codes(column.words, values, count), dtype=category_of(column), validate=False
@@ -154,7 +154,8 @@ def _codes(words: tuple[str, ...], values: Any, count: int) -> np.ndarray[Any, n
     return np.array(found, dtype=np.int8)
 
 
-def _texts(values: Sequence[str | None]) -> Any:
+def texts(values: Any) -> Any:
+    """Return a column of text as pandas itself has it; `values` holds str or None."""
     objects = np.empty(len(values), dtype=object)
     objects[:] = values
     return objects if isinstance(TEXT, np.dtype) else pd.array(objects, dtype=TEXT)
@@ -211,9 +212,9 @@ def by_symbol(frames: Mapping[str, pd.DataFrame], table: Table) -> pd.DataFrame:
     if not frames:
         joined = empty_frame(table)
         joined.index = pd.MultiIndex.from_arrays(
-            [_texts([]), joined.index], names=["symbol", *joined.index.names]
+            [texts([]), joined.index], names=["symbol", *joined.index.names]
         )
         return joined
-    joined = pd.concat(frames.values(), keys=_texts(list(frames)), names=["symbol"])
+    joined = pd.concat(frames.values(), keys=texts(list(frames)), names=["symbol"])
     joined.attrs = {}
     return joined

@@ -178,7 +178,7 @@ def test_how_pages_are_cut() -> None:
     assert rows[op.GetOpenOrders].paging is Paging.NONE
     fills = rows[op.GetMyTrades]
     assert (fills.page_rows, fills.window_s, fills.newest_s) == (100, week, week)
-    assert X.channels_per_frame == 100
+    assert X.streams.channels_per_frame == 100
     assert not X.merges_depth
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cdcx_pandas.credentials import Credentials, Secret
-    from cdcx_pandas.dialects.base import Endpoint, Limit
+    from cdcx_pandas.dialects.base import Endpoint, Limit, StreamTerms
     from cdcx_pandas.errors import CdcxError
     from cdcx_pandas.messages import (
         Authenticate,
@@ -63,8 +63,8 @@ class Exchange:
         return tuple(wire.PERIODS)
 
     @property
-    def channels_per_frame(self) -> int:
-        return 100  # seen to be taken
+    def streams(self) -> StreamTerms:
+        return stream.TERMS
 
     @property
     def merges_depth(self) -> bool:

@@ -243,7 +243,6 @@ _FAST_TRADES = msgspec.json.Decoder(_Trades, strict=False)
 _MS = range(10**11, 10**14)
 _NS = range(10**17, 2**63)
 """What is milliseconds and what nanoseconds, as `reading.time` has it."""
-_LARGEST = 1e60
 
 
 def _fast(operation: Operation[Any], body: bytes) -> Columns | None:
@@ -255,25 +254,17 @@ def _fast(operation: Operation[Any], body: bytes) -> Columns | None:
                 columns = market.bar_columns(klines.result.data)
                 times = columns["time"]
                 in_ms = times[0] // NS_PER_MS in _MS and times[-1] // NS_PER_MS in _MS
-                return columns if in_ms and _are_meant(columns, market.BAR) else None
+                return columns if in_ms and r.are_meant(columns, *market.BAR) else None
         elif isinstance(operation, op.GetTrades):
             trades = _FAST_TRADES.decode(body)
             if trades.code == 0 and trades.result.data:
                 columns = market.trade_columns(trades.result.data)
                 times = columns["time"]
                 in_ns = times[0] in _NS and times[-1] in _NS
-                return columns if in_ns and _are_meant(columns, ("price", "amount")) else None
+                return columns if in_ns and r.are_meant(columns, "price", "amount") else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass  # another form, or none at all: the liberal reader tells which
     return None
-
-
-def _are_meant(columns: Columns, names: tuple[str, ...]) -> bool:
-    """Tell whether there are only numbers such as `reading.number` takes.
-
-    One that is none, or too large, makes the sum so.
-    """
-    return -_LARGEST < sum(sum(columns[name]) for name in names) < _LARGEST
 
 
 # ---------------------------------------------------------------------------------- writing

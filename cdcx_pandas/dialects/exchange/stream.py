@@ -12,9 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from cdcx_pandas import errors as e
 from cdcx_pandas import messages as m
-from cdcx_pandas.channels import Channel, DepthChannel
+from cdcx_pandas.channels import (
+    BalanceChannel,
+    Channel,
+    DepthChannel,
+    FillChannel,
+    KlineChannel,
+    OrderChannel,
+    PositionChannel,
+    TickerChannel,
+    TradeChannel,
+    ValuationChannel,
+)
 from cdcx_pandas.dialects import reading as r
-from cdcx_pandas.dialects.exchange import signing, told
+from cdcx_pandas.dialects.base import StreamTerms
+from cdcx_pandas.dialects.exchange import fast, signing, told
 from cdcx_pandas.dialects.exchange.answers import read_code
 from cdcx_pandas.dialects.exchange.asked import unauthorized
 from cdcx_pandas.dialects.exchange.topics import Wrong, read_channel, write_channel
@@ -28,6 +40,16 @@ if TYPE_CHECKING:
 AUTH = "public/auth"
 HEARTBEAT = "public/heartbeat"
 REPLY = "public/respond-heartbeat"
+
+TERMS = StreamTerms(
+    frozenset({TickerChannel, TradeChannel, KlineChannel, DepthChannel, ValuationChannel}),
+    frozenset({OrderChannel, FillChannel, BalanceChannel, PositionChannel}),
+    channels_per_frame=100,  # seen to be taken
+    channels_per_connection=400,
+    settles_s=1.0,  # asked for by the documents (docs/protocol-exchange.md)
+    acknowledges=True,
+    changes=True,
+)
 
 _CHANGES_DEPTHS = (10, 50)
 """How deep a book can be whose changes are told."""
@@ -141,6 +163,10 @@ def _refused(message: m.Refused, names: Names) -> dict[str, Any]:
 
 def decode_frame(frame: str | bytes, names: Names, *, exact: bool = False) -> m.Message:
     """Read a frame of either side; what it has no word for is kept as it is."""
+    if not exact and isinstance(frame, str):
+        trades = fast.read_trades(frame, names)
+        if trades is not None:
+            return trades
     parsed = r.read_json(frame, exact=exact)
     if not isinstance(parsed, dict):
         raise r.unreadable("a frame is an object", parsed)

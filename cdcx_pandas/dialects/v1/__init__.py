@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cdcx_pandas.credentials import Credentials, Secret
-    from cdcx_pandas.dialects.base import Endpoint, Limit
+    from cdcx_pandas.dialects.base import Endpoint, Limit, StreamTerms
     from cdcx_pandas.errors import CdcxError
     from cdcx_pandas.messages import (
         Authenticate,
@@ -83,8 +83,8 @@ class V1:
         return 0 if self.profile == "b" else 1
 
     @property
-    def channels_per_frame(self) -> int:
-        return 1
+    def streams(self) -> StreamTerms:
+        return stream.TERMS
 
     @property
     def merges_depth(self) -> bool:

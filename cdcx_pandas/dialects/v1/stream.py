@@ -23,7 +23,8 @@ from cdcx_pandas.channels import (
     TradeChannel,
 )
 from cdcx_pandas.dialects import reading as r
-from cdcx_pandas.dialects.v1 import market, wire
+from cdcx_pandas.dialects.base import StreamTerms
+from cdcx_pandas.dialects.v1 import fast, market, wire
 from cdcx_pandas.tables import DEPTH, KLINES, NS_PER_S, TICKERS, TRADES, Answer
 
 COMPRESSED_CAP = 1 << 20
@@ -47,6 +48,7 @@ _STREAM_WORDS = {word: period for period, word in wire.STREAM_PERIODS.items()} |
 # ---------------------------------------------------------------------------------- channels
 
 _MARKETS = (TickerChannel, TradeChannel, KlineChannel, DepthChannel)
+TERMS = StreamTerms(frozenset(_MARKETS))
 
 
 def no_user_stream() -> e.Unsupported:
@@ -253,6 +255,10 @@ def _push(message: m.Update) -> dict[str, Any]:
 def decode_frame(frame: str | bytes, *, exact: bool = False) -> m.Message:
     """Read a frame of either side: gzip, zlib or text, told apart by the first bytes."""
     plain = unpack(frame) if isinstance(frame, bytes) else frame
+    if not exact and isinstance(plain, bytes):
+        trades = fast.read_trades(plain)
+        if trades is not None:
+            return trades
     parsed = r.read_json(plain, exact=exact)
     if not isinstance(parsed, dict):
         raise r.unreadable("a frame is an object", parsed)

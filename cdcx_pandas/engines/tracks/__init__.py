@@ -1,0 +1,1 @@
+"""What a live stream knows of each channel: joined to its past, with every hole declared."""

@@ -1,0 +1,73 @@
+"""A person's functions, called with new rows on one thread, at most ten times a second.
+
+What they raise is kept and counted, and harms nothing: neither the stream nor other functions.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+EVERY_S = 0.1
+
+
+class Callbacks:
+    """The functions of one `Live`, and the thread that calls them.
+
+    Parameters
+    ----------
+    fresh
+        Returns the rows of a channel since it was asked last; None where there are none.
+
+    Attributes
+    ----------
+    errors, last_error
+        How often a function raised, and what it said last.
+    """
+
+    def __init__(self, fresh: Callable[[str], pd.DataFrame | None]) -> None:
+        self._fresh = fresh
+        self._functions: list[tuple[str, Callable[[pd.DataFrame], Any]]] = []
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+        self.errors = 0
+        self.last_error = ""
+
+    def add(self, channel: str, function: Callable[[pd.DataFrame], Any]) -> None:
+        """Call a function from now on."""
+        self._functions.append((channel, function))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="cdcx-callbacks", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Call nothing any more."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(EVERY_S):
+            self.call()
+
+    def call(self) -> None:
+        """Call every function whose channel has new rows."""
+        for channel in dict.fromkeys(channel for channel, _ in self._functions):
+            rows = self._fresh(channel)
+            if rows is None:
+                continue
+            for wanted, function in self._functions:
+                if wanted == channel:
+                    self._one(function, rows)
+
+    def _one(self, function: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> None:
+        try:
+            function(rows)
+        except Exception as error:  # noqa: BLE001  # theirs, and shown to them
+            self.errors += 1
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.last_error = f"{type(error).__name__}: {error} (line {where.lineno})"
