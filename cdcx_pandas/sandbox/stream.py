@@ -115,7 +115,8 @@ class Feed:
             return
         before, self.book = self.book, self._book(exchange, now_ns)
         self.book_key, self.told_at = key, monotonic
-        if not self.incremental or not before or monotonic - self.whole_at > WHOLE_BOOK_EVERY_S:
+        whole_s = WHOLE_BOOK_EVERY_S * self.pace
+        if not self.incremental or not before or monotonic - self.whole_at > whole_s:
             self.whole_at = monotonic
             yield self._update(self.book, now_ns)
             return

@@ -28,6 +28,8 @@ PATIENCE_S = 4.0
 FRESH_S = 2.0
 """So old, in real seconds, a book or a price may be and still be that of now."""
 _BEST = 3
+_MENDED = {"lost", "vain", "bars"}
+"""What may be wrong while a repair is on its way."""
 _FOREVER = 2**62
 _SHOWN = 5
 
@@ -406,18 +408,22 @@ def judge_in_time(
     *,
     timeout_s: float = 8.0,
     books: bool = True,
+    repairable: bool = True,
 ) -> dict[str, Findings]:
     """Hold a `Live` against the truth from `since` to now, as soon as it has repaired itself.
 
     What was invented, doubled or put out of order is wrong at once. What is missing may still
-    be on its way; it is wrong when the time is over.
+    be on its way, also where a gap says so for now if all can be repaired; it is wrong when the
+    time is over.
     """
     began = time.monotonic()
     until = settle(live, truth, symbols, timeout_s)
     while True:
         found = judge(live, truth, wire, symbols, since=since, until=until, books=False)
         is_over = time.monotonic() - began > timeout_s
-        if is_over or {n for one in found.values() for n in one.problems} != {"lost"}:
+        names = {name for one in found.values() for name in one.problems}
+        is_mending = bool(names) or (repairable and any(one.true for one in found.values()))
+        if is_over or not is_mending or not names <= _MENDED:
             break
         time.sleep(0.1)
     if books:
@@ -431,12 +437,14 @@ def book_in_time(live: LiveLike, truth: Truth, symbol: str, patience_s: float) -
     """Return nothing once the book shown is one that was true just now, or what is wrong."""
     until = time.monotonic() + patience_s
     while True:
-        told = levels_of(of_symbol(live.depth, symbol))
-        if truth.had_book(symbol, told):
+        frame = live.depth
+        is_stale = bool(frame.attrs.get("cdcx", {}).get("stale"))  # and says so
+        told = levels_of(of_symbol(frame, symbol))
+        if not is_stale and truth.had_book(symbol, told):
             return []
         if time.monotonic() > until:
-            sizes = [len(side) for side in told]
-            return [f"{sizes} levels, best {[side[:1] for side in told]}: never in {FRESH_S} s"]
+            sizes, best = [len(side) for side in told], [side[:1] for side in told]
+            return [f"stale {is_stale}, {sizes} levels, best {best}: not in {FRESH_S} s"]
         time.sleep(0.05)
 
 

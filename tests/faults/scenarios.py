@@ -136,6 +136,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "hole in a book": Scenario(on_books(mute=True, times=1), 0.6, fires=False),
     "crossed book": Scenario(on_books(crossed=True, times=1), 0.6, fires=False),
     "garbled book": Scenario(on_books(garble="crc", times=1), 0.6, fires=False),
+    "lost book": Scenario(on_books(drop=True, times=1), 0.6, fires=False),
     "anything late": Scenario(everywhere(delay_s=0.3, times=8), 0.4),
     "restart": Scenario(restart(0.5), 0.1, kind="restart"),
 }

@@ -18,20 +18,27 @@ from tests.faults.ledger import LiveLike
 from tests.faults.naive import NaiveLive
 
 SHORT: dict[str, Any] = {
-    # Field of `cdcx_pandas.engines.stream.Policy` → its value in tests, seconds as a rule.
-    # What `Policy` does not have is left out.
-}
+    "first_delay_s": 0.03, "base_s": 0.03, "cap_s": 0.3, "late_cap_s": 0.5,
+    "most_attempts": 10_000, "steady_s": 0.3, "forbidden_s": 0.2, "most_forbidden": 10_000,
+    "throttled_s": 0.2, "most_damaged": 10_000, "connect_s": 1.0, "ack_within_s": 1.0,
+    "taken_after_s": 0.1, "ping_after_s": 0.8, "pong_within_s": 0.5, "depth_stale_s": 1.0,
+    "ticker_stale_s": 1.0, "kline_stale_s": 2.0, "trade_stale_s": 2.0, "stale_least_s": 0.5,
+    "mute_within_s": 0.5, "tick_s": 0.05,
+}  # fmt: skip
+"""Field of `Policy` → its value in tests. What `Policy` does not have is left out."""
 
 
 def is_real() -> bool:
     """Tell whether the package's own `live` is on trial."""
     asked = os.environ.get("CDCX_SUBJECT", "")
-    return asked != "naive" and importlib.util.find_spec("cdcx_pandas.engines.stream") is not None
+    return (
+        asked != "naive" and importlib.util.find_spec("cdcx_pandas.engines.reconnect") is not None
+    )
 
 
 def policy(**fields: Any) -> Any:
     """Return a policy with short timings."""
-    made = importlib.import_module("cdcx_pandas.engines.stream").Policy
+    made = importlib.import_module("cdcx_pandas.engines.reconnect").Policy
     known = {one.name for one in dataclasses.fields(made)}
     return made(**{name: value for name, value in (SHORT | fields).items() if name in known})
 
