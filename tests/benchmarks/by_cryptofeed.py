@@ -21,7 +21,9 @@ from cryptofeed.symbols import Symbols
 
 def main(port: int, frames: int) -> None:
     """Listen to the raw server."""
-    Symbols.set(CryptoDotCom.id, {"BTC-USDT": "BTC_USDT"}, {"instrument_type": {"BTC-USDT": "spot"}})
+    Symbols.set(
+        CryptoDotCom.id, {"BTC-USDT": "BTC_USDT"}, {"instrument_type": {"BTC-USDT": "spot"}}
+    )
     CryptoDotCom.websocket_endpoints = [
         WebsocketEndpoint(f"wss://127.0.0.1:{port}/exchange/v1/market")
     ]
@@ -39,7 +41,9 @@ def main(port: int, frames: int) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/go?frames={frames}").read()
         began[0] = time.perf_counter()
 
-    handler.add_feed(CryptoDotCom(symbols=["BTC-USDT"], channels=[TRADES], callbacks={TRADES: trade}))
+    handler.add_feed(
+        CryptoDotCom(symbols=["BTC-USDT"], channels=[TRADES], callbacks={TRADES: trade})
+    )
     threading.Thread(target=go, daemon=True).start()
     handler.run(install_signal_handlers=False)
 

@@ -88,7 +88,10 @@ def _ours(port: int, dialect: str, count: int) -> float:
     )  # fmt: skip
     session = Session(venue)
     session._pacer = Pacer(session.dialect.limits, venue.rest, session.clock, MemoryStore())
-    with session, live("btcusdt", channels=("trades",), window=2 * FRAMES, session=session) as stream:
+    with (
+        session,
+        live("btcusdt", channels=("trades",), window=2 * FRAMES, session=session) as stream,
+    ):
         began = _go(port, count)
         while len(stream.view("trades")) < count + raw_server.PAGE:
             time.sleep(0.002)

@@ -84,7 +84,9 @@ def _walked(value: Any) -> Iterator[dict[str, Any]]:
     """Yield all objects in a JSON value."""
     if isinstance(value, dict):
         yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for inner in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
         yield from _walked(inner)
 
 

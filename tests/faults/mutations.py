@@ -94,7 +94,9 @@ class Spot:
 
 
 def _spots(value: Any) -> Iterator[Spot]:
-    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
     for at in keys:
         yield Spot(value, at)
         yield from _spots(value[at])
