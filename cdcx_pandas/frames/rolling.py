@@ -133,7 +133,7 @@ class RollingFrame:
         keys = self._keys_of(columns)
         if self._follow(columns, keys):
             self._keys |= dict.fromkeys(keys)
-            self._write(self._stored(columns, len(keys)), len(keys))
+            self._add(columns, len(keys))
             return len(keys)
         known, late, forming = self._keys, self._late, self._forming
         new: list[int] = []
@@ -153,10 +153,14 @@ class RollingFrame:
         if new:
             if len(new) < len(keys):
                 columns = {name: [values[at] for at in new] for name, values in columns.items()}
-            if self._fresh is not None:
-                self._fresh.append(columns)
-            self._write(self._stored(columns, len(new)), len(new))
+            self._add(columns, len(new))
         return len(new)
+
+    def _add(self, columns: Columns, count: int) -> None:
+        """Write new rows, and keep them for who listens."""
+        if self._fresh is not None:
+            self._fresh.append(columns)
+        self._write(self._stored(columns, count), count)
 
     def form(self, columns: Columns) -> None:
         """Say how rows stand that are still changing; a later word about a key replaces it."""
