@@ -35,6 +35,8 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
 _MOST = 10**60
 """No price, amount or id is that large; what is, would overflow later, out of sight."""
+_DIGITS = 60
+"""As `_MOST`, of ids."""
 _END_OF_TIME = 2**63
 WIDE = Context(prec=80)
 """Exact for products and sums of money, whatever precision the caller's own context has."""
@@ -165,6 +167,19 @@ def text(value: Any, exact: bool = True) -> str | None:
     return str(value)
 
 
+def counted(value: Any, exact: bool = True) -> str | None:
+    """Read an id that is a number: such are compared, and a jump of them is a hole."""
+    read = text(value)
+    if read is not None and not is_count(read):
+        raise ValueError(f"{excerpt(read)!r} is no id that can be counted by")
+    return read
+
+
+def is_count(text: str) -> bool:
+    """Tell whether a text is digits only, and no more of them than can be meant."""
+    return text.isdecimal() and text.isascii() and len(text) <= _DIGITS
+
+
 def upper(value: Any, exact: bool = True) -> str | None:
     """Read a coin: upper case everywhere."""
     read = text(value)
@@ -265,7 +280,10 @@ def are_meant(columns: Columns, *names: str) -> bool:
 
     One that is none, or too large, makes the sum so.
     """
-    return -_MOST < sum(sum(columns[name]) for name in names) < _MOST
+    total = 0.0
+    for name in names:
+        total += sum(columns[name])
+    return -_MOST < total < _MOST
 
 
 def first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:

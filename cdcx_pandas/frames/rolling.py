@@ -12,8 +12,10 @@ This module knows tables and time stamps. Who writes is one thread at a time; wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 HELD_NS = 250_000_000
 """Rows that come too late wait so long for others of their kind, and are merged together."""
 
+FRESH_MOST = 1000
+"""Batches of new rows that wait for who listens; older ones are let go, the frame has them."""
+
 MOST_BYTES = 256 << 20
 """The most the arrays of one rolling frame may take; a wider window is narrowed to it."""
 
@@ -44,8 +49,7 @@ _DTYPES: dict[str, Any] = {
 _NAT = np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True)
-class _Visible:
+class _Visible(NamedTuple):
     """What readers see: arrays, and which of their rows. Replaced as a whole, never changed."""
 
     arrays: dict[str, Array]
@@ -106,6 +110,7 @@ class RollingFrame:
         self._late: dict[Hashable, Row] = {}
         self._late_since_ns: int | None = None
         self._forming: dict[Hashable, Row] = {}
+        self._fresh: deque[Columns] | None = None
         self._visible = _Visible(self._room(), 0, 0)
 
     def __len__(self) -> int:
@@ -126,6 +131,10 @@ class RollingFrame:
         `settle`. What formed under the same key is final now.
         """
         keys = self._keys_of(columns)
+        if self._follow(columns, keys):
+            self._keys |= dict.fromkeys(keys)
+            self._write(self._stored(columns, len(keys)), len(keys))
+            return len(keys)
         known, late, forming = self._keys, self._late, self._forming
         new: list[int] = []
         last_ns = self._last_ns()
@@ -144,6 +153,8 @@ class RollingFrame:
         if new:
             if len(new) < len(keys):
                 columns = {name: [values[at] for at in new] for name, values in columns.items()}
+            if self._fresh is not None:
+                self._fresh.append(columns)
             self._write(self._stored(columns, len(new)), len(new))
         return len(new)
 
@@ -152,6 +163,8 @@ class RollingFrame:
         for at, key in enumerate(self._keys_of(columns)):
             if key not in self._keys:
                 self._forming[key] = self._row(columns, at)
+        if self._fresh is not None:
+            self._fresh.append(columns)
 
     def drop_forming(self, keys: Iterable[Hashable]) -> None:
         """Forget rows that formed and that there are not after all."""
@@ -165,6 +178,8 @@ class RollingFrame:
         if not at_once and now_ns - self._late_since_ns < HELD_NS:
             return False
         late, self._late, self._late_since_ns = self._late, {}, None
+        if self._fresh is not None:
+            self._fresh.append(self._told_rows(late.values()))
         self._merge(late)
         return True
 
@@ -177,6 +192,32 @@ class RollingFrame:
         if len(self._key_names) == 1:
             return columns[self._key_names[0]]
         return list(zip(*(columns[name] for name in self._key_names), strict=True))
+
+    def _follow(self, columns: Columns, keys: Sequence[Hashable]) -> bool:
+        """Tell whether all rows are new ones behind the last, as they mostly are; take note of it.
+
+        Rows of several markets at once are left to be looked at one by one.
+        """
+        times = columns["time"]
+        is_plain = not self._late and not self._forming and times
+        if not is_plain or times[0] < self._last_ns() or not self._keys.keys().isdisjoint(keys):
+            return False
+        places: list[Any] = times
+        market = None
+        if self._numbered is not None:
+            if "symbol" in self._places:
+                market = columns["symbol"][0]
+                if columns["symbol"].count(market) < len(times):
+                    return False
+            places = list(zip(times, map(_as_number, columns[self._numbered]), strict=True))
+            before = self._last_numbers.get(market)
+            if before is not None and before > places[0]:
+                return False
+        if len(keys) > 1 and (places != sorted(places) or len(set(keys)) < len(keys)):
+            return False
+        if self._numbered is not None:
+            self._last_numbers[market] = places[-1]
+        return True
 
     def _belongs_before(self, columns: Columns, at: int, last_ns: int) -> bool:
         """Tell whether a row comes too late to stand behind the last one.
@@ -257,8 +298,18 @@ class RollingFrame:
             for column, values in zip(self._columns, stored, strict=True):
                 arrays[column.name][stop:end] = values
         self._visible = _Visible(arrays, max(first, end - self.window), end)
-        while len(self._keys) > 2 * self.window:  # older keys are further back than the window
-            del self._keys[next(iter(self._keys))]
+        self._forget_keys()
+
+    def _forget_keys(self) -> None:
+        """Forget keys that are further back than the window, many at a time.
+
+        One at a time would cost more the wider the window is: a dict looks for its first key
+        behind all that were deleted before it.
+        """
+        excess = len(self._keys) - 2 * self.window
+        if excess > 0:
+            for key in list(islice(self._keys, excess + self.window // 4)):
+                del self._keys[key]
 
     def _merge(self, rows: dict[Hashable, Row]) -> None:
         """Make new arrays of what is visible and `rows`, in order of time.
@@ -301,9 +352,8 @@ class RollingFrame:
         if self._numbered is None:
             return
         symbol, time = self._places.get("symbol"), self._places["time"]
-        words = self._columns[symbol].words if symbol is not None else ()
         for row in rows:
-            market = words[row[symbol]] if symbol is not None else None
+            market = self._told_at(symbol, row[symbol]) if symbol is not None else None
             mark = (row[time], self._order(row)[1])
             if mark > self._last_numbers.get(market, (_NAT, 0)):
                 self._last_numbers[market] = mark
@@ -316,6 +366,13 @@ class RollingFrame:
         told = [self._told_at(place, row[place]) for place in self._key_places]
         return told[0] if len(told) == 1 else tuple(told)
 
+    def _told_rows(self, rows: Iterable[Row]) -> Columns:
+        columns = zip(*rows, strict=True)
+        return {
+            column.name: [self._told_at(at, value) for value in values]
+            for at, (column, values) in enumerate(zip(self._columns, columns, strict=True))
+        }
+
     def _told_at(self, place: int, value: Any) -> Any:
         column = self._columns[place]
         if column.kind == "category":
@@ -323,6 +380,33 @@ class RollingFrame:
         return value
 
     # ------------------------------------------------------------------------------ reading
+
+    def listen(self) -> None:
+        """Keep new rows for `fresh` from now on."""
+        if self._fresh is None:
+            self._fresh = deque(maxlen=FRESH_MOST)
+
+    def fresh(self) -> pd.DataFrame | None:
+        """Return the rows that came since it was asked last; None where there are none.
+
+        Of rows that still form every state is told, so that the last of a time counts.
+        """
+        batches: list[Columns] = []
+        while self._fresh:
+            batches.append(self._fresh.popleft())
+        if not batches:
+            return None
+        names = [column.name for column in self._columns]
+        joined = {
+            name: [value for columns in batches for value in _of(columns, name)] for name in names
+        }
+        stored = self._stored(joined, len(joined["time"]))
+        return self._framed(
+            [
+                np.array(values, dtype=_dtype_of(column))
+                for column, values in zip(self._columns, stored, strict=True)
+            ]
+        )
 
     def view(self) -> pd.DataFrame:
         """Return the final rows without copying them: times, numbers, flags and categories.
@@ -358,16 +442,24 @@ class RollingFrame:
         if last is not None:
             forming = forming[max(0, len(forming) - last) :]
             first = max(first, seen.stop - (last - len(forming)))
-        made: dict[str, Any] = {}
+        arrays = []
         for at, column in enumerate(self._columns):
             final = seen.arrays[column.name][first : seen.stop]
             still = np.array([row[at] for row in forming], dtype=_dtype_of(column))
-            made[column.name] = _owned(column, np.concatenate([final, still]))
-        index = pd.DatetimeIndex(made.pop("time"), name="time")
-        frame = pd.DataFrame(made, index=index, copy=False)
+            arrays.append(np.concatenate([final, still]))
+        frame = self._framed(arrays)
         if provenance is not None:
             frame.attrs[ATTRS_KEY] = dict(provenance)
         return frame
+
+    def _framed(self, arrays: list[Array]) -> pd.DataFrame:
+        """Return a frame of arrays that are nobody else's."""
+        made = {
+            column.name: _owned(column, array)
+            for column, array in zip(self._columns, arrays, strict=True)
+        }
+        index = pd.DatetimeIndex(made.pop("time"), name="time")
+        return pd.DataFrame(made, index=index, copy=False)
 
     def _forming_rows(self) -> list[Row]:
         rows = list(self._forming.values())  # at once: another thread may be writing
@@ -427,6 +519,11 @@ def _dtype_of(column: Column) -> Any:
 
 def _symbol_column(symbols: tuple[str, ...]) -> Column:
     return replace(SYMBOLS.index[0], kind="category", words=symbols)
+
+
+def _of(columns: Columns, name: str) -> list[Any]:
+    values = columns.get(name)
+    return [None] * len(columns["time"]) if values is None else values
 
 
 def _as_number(text: str | None) -> int:

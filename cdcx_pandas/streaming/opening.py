@@ -66,7 +66,10 @@ class Wish:
         """Return the `Live` of another market or period."""
         if not self.again:
             raise e.Unsupported("A recording holds what was recorded, and nothing else.")
-        return live(symbol, period, **self.again)
+        known = registry.every()
+        found = live(symbol, period, **self.again)
+        found.is_guest = found not in known
+        return found
 
     def decimals(self, symbol: str) -> dict[str, int]:
         """Return how many decimals prices and amounts of a market have."""
@@ -153,7 +156,9 @@ def live(
 
     key = (session.venue.name, session.dialect.name, plan.symbols, plan.is_single, plan.period)
     options = (plan, session.venue, credentials, str(record), policy)
-    return registry.running(key, options, make)
+    found = registry.running(key, options, make)
+    found.is_guest = False
+    return found
 
 
 def _plan(
@@ -173,9 +178,7 @@ def _plan(
             why=f"There are {', '.join((*MARKET, *USER))}.",
             sent="no",
         )
-    rows = to_limit(window)
-    if rows is None:
-        raise e.BadRequest("window: how many rows are kept must be said.", sent="no")
+    rows = to_limit(window, "window") or 1
     name = to_period(period, session.dialect.periods, session.venue.name)
     if symbols == EVERYTHING:
         listing = session.listed()
@@ -183,8 +186,6 @@ def _plan(
     is_single = isinstance(symbols, str)
     names = to_symbols([symbols] if isinstance(symbols, str) else symbols)
     markets = tuple(dict.fromkeys(session.symbol(one) for one in names))
-    if not markets:
-        raise e.BadRequest("symbols: there is none.", todo='Write "btcusdt", or a list.', sent="no")
     return Plan(markets, is_single, name, words, to_step(step), rows)
 
 

@@ -31,6 +31,7 @@ _BOARD = ("symbol", "last", "bid", "ask", "change", "volume")
 class _Shown(NamedTuple):
     """What a scene had, so that the next one can leave it out."""
 
+    seen: int
     trade: tuple[int, int]
     book: int
     gaps: int
@@ -57,6 +58,8 @@ class Scenes:
         symbol = symbol if symbol in live.symbols else live.symbols[0]
         with core.lock:
             before = None if since is None else self._sent.get((symbol, since))
+            if before is not None and before.seen == core.watch.version:
+                return self._always(symbol) | {"version": since, "key": False}
             self._count += 1
             scene, now_shown = self._scene(symbol, before)
             self._sent[symbol, self._count] = now_shown
@@ -64,13 +67,14 @@ class Scenes:
                 self._sent.popitem(last=False)
         return scene | {"version": self._count, "key": before is None}
 
-    def _scene(self, symbol: str, before: _Shown | None) -> tuple[dict[str, Any], _Shown]:
+    def _always(self, symbol: str) -> dict[str, Any]:
+        """Return what is told each time: what is watched, and how the stream is."""
         live, core = self._live, self._core
         watch, place, wish = core.watch, core.place, live.wish
         state, why = core.state()
         length = FIXED_NS.get(live.period)
         health = live.told_health()
-        scene: dict[str, Any] = {
+        return {
             "symbol": symbol, "symbols": list(live.symbols), "pickable": list(wish.pickable),
             "period": live.period, "periods": list(wish.periods),
             "period_ms": None if length is None else length // NS_PER_MS,
@@ -86,6 +90,11 @@ class Scenes:
                 )},
             },
         }  # fmt: skip
+
+    def _scene(self, symbol: str, before: _Shown | None) -> tuple[dict[str, Any], _Shown]:
+        """Return all that is to be seen, or what changed since it was shown."""
+        live, watch = self._live, self._core.watch
+        scene = self._always(symbol)
         last_trade = (0, 0) if before is None else before.trade
         if watch.klines is not None:
             scene["bars"] = self._bars(
@@ -106,7 +115,7 @@ class Scenes:
             scene["price"] = self._price(symbol)
             if len(live.symbols) > 1:
                 scene["board"] = self._board()
-        return scene, _Shown(last_trade, book_version, watch.gaps.version, board)
+        return scene, _Shown(watch.version, last_trade, book_version, watch.gaps.version, board)
 
     def _bars(self, frame: RollingFrame, symbol: str, count: int) -> list[list[Any]]:
         is_single = self._core.watch.plan.is_single

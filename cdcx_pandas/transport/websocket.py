@@ -55,6 +55,13 @@ _OPTIONS = [
 """What is sent goes at once, and the system too finds out that nobody is there."""
 
 
+_TEXT, _BINARY = 0x80 | ABNF.OPCODE_TEXT, 0x80 | ABNF.OPCODE_BINARY
+"""First bytes of a message in one frame."""
+
+_TWO_MORE_BYTES = 126
+"""A length that says: it stands in the next two bytes. Larger ones are longer still, or masked."""
+
+
 class _TooLarge(Exception):
     """A message larger than the cap."""
 
@@ -80,6 +87,32 @@ class _Frames(frame_buffer):
         del self._bytes[: self._at]
         self._at = 0
         self._bytes += data
+
+    def take_usual(self) -> str | bytes | None:
+        """Take a whole message of the usual form: in one frame, unmasked, under 64 KiB, and here.
+
+        Most are; one that is not is None here and left to the library's reader.
+        """
+        data, at = self._bytes, self._at
+        if self.header is not None or len(data) - at < 4:
+            return None
+        begin, size = at + 2, data[at + 1]
+        if size == _TWO_MORE_BYTES:
+            begin, size = at + 4, data[at + 2] << 8 | data[at + 3]
+        elif size > _TWO_MORE_BYTES:
+            return None
+        end = begin + size
+        if end > len(data):
+            return None
+        kind = data[at]
+        if kind == _TEXT:
+            self._at = end
+            # Not checked twice: a JSON parser refuses what is no UTF-8.
+            return data[begin:end].decode("utf-8", "replace")
+        if kind == _BINARY:
+            self._at = end
+            return bytes(data[begin:end])
+        return None
 
     def recv_strict(self, bufsize: int) -> bytes:
         end = self._at + bufsize
@@ -198,7 +231,9 @@ class Socket:
         try:
             self._fill(timeout_s)
             while True:
-                message = self._take(self._frames.recv_frame())
+                message = None if self._parts else self._frames.take_usual()
+                if message is None:
+                    message = self._take(self._frames.recv_frame())
                 if message is not None:
                     whole.append(message)
         except _NeedMore:
@@ -221,7 +256,10 @@ class Socket:
         raise failure
 
     def _fill(self, timeout_s: float) -> None:
-        """Read what is there, waiting for the first byte of it."""
+        """Read what is there, waiting for the first byte of it; no more than one chunk.
+
+        A peer that sends without a pause would otherwise never let its messages be told.
+        """
         if self._over is not None:
             raise self._over
         if not self._has_pending():
@@ -230,16 +268,13 @@ class Socket:
                     with contextlib.suppress(OSError):
                         self._wake.recv(4096)
         try:
-            while True:
-                data = self._line.recv(_CHUNK)
-                if not data:
-                    raise _lost()
-                self.bytes_in += len(data)
-                self._frames.feed(data)
-                if len(data) < _CHUNK and not self._has_pending():
-                    return
+            data = self._line.recv(_CHUNK)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
+        if not data:
+            raise _lost()
+        self.bytes_in += len(data)
+        self._frames.feed(data)
 
     def _has_pending(self) -> bool:
         """Tell whether TLS holds bytes that the selector does not see."""

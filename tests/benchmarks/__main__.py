@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 
-from tests.benchmarks import decoding, importing, limiting, paging, serving
+from tests.benchmarks import decoding, importing, limiting, paging, serving, streaming
 
 ALL = {
     "decoding": decoding.run,
@@ -15,6 +15,7 @@ ALL = {
     "serving": serving.run,
     "limiting": limiting.run,
     "paging": paging.run,
+    "streaming": streaming.run,
 }
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured, and what was hoped for."""
+    """What was measured, and what was hoped for; `met` is None where nothing was."""
 
     what: str
     measured: str
     target: str
-    met: bool
+    met: bool | None
 
     def line(self) -> str:
         """Return the row as Markdown."""
-        return f"| {self.what} | {self.measured} | {self.target} | {'yes' if self.met else 'no'} |"
+        met = "" if self.met is None else "yes" if self.met else "no"
+        return f"| {self.what} | {self.measured} | {self.target} | {met} |"
 
 
 def best_of(calls: dict[str, Callable[[], object]], rounds: int = 300) -> dict[str, float]:

@@ -62,7 +62,7 @@ def read_trades(frame: str, names: Names) -> m.Update | None:
         return None
     columns = _columns(rows)
     are_usual = rows[0].t in _MS and rows[-1].t in _MS and r.are_meant(columns, "price", "amount")
-    if not are_usual or not names.lists(instrument):
+    if not are_usual or not _are_counted(rows) or not names.lists(instrument):
         return None
     if len(rows) > 1:
         columns = r.by_time_and_id(columns)
@@ -73,6 +73,10 @@ def read_trades(frame: str, names: Names) -> m.Update | None:
         columns["time"][-1],
         str(news.id) if news.id >= 0 else None,
     )
+
+
+def _are_counted(rows: list[_Trade]) -> bool:
+    return all(r.is_count(row.d) and (row.m is None or r.is_count(row.m)) for row in rows)
 
 
 def _columns(rows: list[_Trade]) -> Columns:

@@ -191,14 +191,14 @@ def write_klines(columns: Columns, *, stream: bool = False) -> list[dict[str, An
 # ----------------------------------------------------------------------------------- trades
 
 _TRADES: Fields = {
-    "id": (("d",), r.required(r.text)),
+    "id": (("d",), r.required(r.counted)),
     "price": (("p",), r.number),
     "amount": (("q",), r.number),
     # The nanoseconds are a JSON number beyond 2**53, and older bodies have none.
     "time": (("tn", "t"), r.required(r.time)),
     "side": (("s",), read_side),
     # All fills of one taker order share it; neighbours differ by one, so a jump is a hole.
-    "match_id": (("m",), r.text),
+    "match_id": (("m",), r.counted),
 }
 
 

@@ -59,7 +59,7 @@ def read_trades(plain: bytes) -> m.Update | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     rows, channel = push.tick.data, _channel(push.channel)
-    if channel is None or not rows or rows[0].id < 0:
+    if channel is None or not rows or min(row.id for row in rows) < 0:
         return None
     columns = _columns(rows)
     are_in_ms = rows[0].ts in _MS and rows[-1].ts in _MS and push.ts in _MS

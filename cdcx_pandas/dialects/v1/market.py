@@ -244,17 +244,17 @@ def write_stream_klines(columns: Columns, *, push: bool) -> list[dict[str, Any]]
 # ----------------------------------------------------------------------------------- trades
 
 _TRADES: Fields = {
-    "id": (("id",), r.text),
+    "id": (("id",), r.required(r.counted)),
     "price": (("price",), r.number),
     "amount": (("amount",), r.number),
-    "time": (("ctime", "trade_time", "create_time", "ts"), r.time),
+    "time": (("ctime", "trade_time", "create_time", "ts"), r.required(r.time)),
     "side": (("type", "side"), read_side),
 }
 _STREAM_TRADES: Fields = {
-    "id": (("id",), r.text),
+    "id": (("id",), r.required(r.counted)),
     "price": (("price",), r.number),
     "amount": (("vol",), r.number),  # here `amount` is price x vol
-    "time": (("ts", "ctime"), r.time),
+    "time": (("ts", "ctime"), r.required(r.time)),
     "side": (("side", "type"), read_side),
 }
 

@@ -9,7 +9,7 @@ that reaches over both its ends, and what no page reaches any more is lost and s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cdcx_pandas.engines.tracks.gaps import Gap
@@ -127,7 +127,24 @@ class TradeTrack:
         """Take new trades, and look whether they follow those that are known."""
         columns = update.answer.columns
         numbers = self._numbers(columns)
-        for number, time in zip(numbers, columns["time"], strict=True):
+        if self._follow(numbers):
+            self._newest = Mark(numbers[-1], columns["time"][-1])
+        else:
+            self._join(numbers, columns["time"], now)
+        self.heard_at = now.monotonic
+        self._see(numbers)
+        self.frame.append(self._complete(columns, now), now_ns=now.ns)
+
+    def _follow(self, numbers: list[int]) -> bool:
+        """Tell whether trades come one by one behind the newest, as they mostly do."""
+        if self._newest is None or self._suspects or not numbers:
+            return False
+        begin = self._newest.number + 1
+        return numbers == list(range(begin, begin + len(numbers)))
+
+    def _join(self, numbers: list[int], times: list[int], now: Now) -> None:
+        """Look at each trade whether it follows."""
+        for number, time in zip(numbers, times, strict=True):
             newest = self._newest
             if newest is None:
                 self._holes[0].before = Mark(number, time)
@@ -138,17 +155,13 @@ class TradeTrack:
                     self._suspects = ""  # a known one came again: what follows it is told
                 continue
             self._newest = Mark(number, time)
-        self.heard_at = now.monotonic
-        self._see(numbers)
-        self.frame.append(self._complete(columns, now), now_ns=now.ns)
 
     def _see(self, numbers: list[int]) -> None:
         """Remember numbers, of so many trades as a hole could be filled with in any order."""
-        for number in numbers:
-            if number not in self._seen:
-                self._seen[number] = None
-        while len(self._seen) > REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+        self._seen |= dict.fromkeys(numbers)  # a known one keeps its place
+        if len(self._seen) > 2 * REMEMBERED:  # many at a time, see `RollingFrame`
+            for number in list(islice(self._seen, len(self._seen) - REMEMBERED)):
+                del self._seen[number]
 
     def _link(self, newest: Mark, mark: Mark, now: Now) -> None:
         """Open a hole where a trade does not surely follow the last one."""
@@ -270,8 +283,8 @@ class TradeTrack:
         """Tell whether what was missing came all the same: late, or in another page."""
         if self.is_dense is False or hole.after is None or hole.before is None:
             return False
-        missing = range(hole.after.number + 1, hole.before.number)
-        return len(missing) <= len(self._seen) and all(n in self._seen for n in missing)
+        begin, end = hole.after.number + 1, hole.before.number
+        return end - begin <= len(self._seen) and all(n in self._seen for n in range(begin, end))
 
     def _is_answered_by_range(self, operation: GetTrades) -> bool:
         """Tell whether another question would tell more: one that begins before the hole."""
