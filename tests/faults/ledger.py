@@ -359,6 +359,7 @@ def judge(
     since: Mapping[str, int] | None = None,
     until: Mapping[str, int] | None = None,
     books: bool = True,
+    bars: bool = True,
     patience_s: float = PATIENCE_S,
 ) -> dict[str, Findings]:
     """Hold a `Live` against the truth, each market by itself.
@@ -370,6 +371,8 @@ def judge(
         to the last that is visible.
     books
         Whether book and ticker are judged: not where they change faster than one can look.
+    bars
+        Whether bars are: not where a minute is over before what is told of it arrives.
     patience_s
         How long book and ticker may take to be repaired.
     """
@@ -388,11 +391,11 @@ def judge(
             if true and gap.end_ns >= true[0].time_ns - UNIT_NS[wire]
         ]
         found[symbol] = judge_trades(told, true, gaps, UNIT_NS[wire])
-        bars = of_symbol(frames[2], symbol)
-        if len(bars):
-            times = ns_of(bars["time"])
+        shown = of_symbol(frames[2], symbol)
+        if bars and len(shown):
+            times = ns_of(shown["time"])
             end_ns = max(times) + 1
-            found[symbol].bars = judge_bars(bars, truth.bars(symbol, period, min(times), end_ns))
+            found[symbol].bars = judge_bars(shown, truth.bars(symbol, period, min(times), end_ns))
         if books:
             found[symbol].book = book_in_time(live, truth, symbol, patience_s)
             found[symbol].ticker = ticker_in_time(live, truth, symbol, patience_s)
@@ -408,6 +411,7 @@ def judge_in_time(
     *,
     timeout_s: float = 8.0,
     books: bool = True,
+    bars: bool = True,
     repairable: bool = True,
 ) -> dict[str, Findings]:
     """Hold a `Live` against the truth from `since` to now, as soon as it has repaired itself.
@@ -419,7 +423,7 @@ def judge_in_time(
     began = time.monotonic()
     until = settle(live, truth, symbols, timeout_s)
     while True:
-        found = judge(live, truth, wire, symbols, since=since, until=until, books=False)
+        found = judge(live, truth, wire, symbols, since=since, until=until, books=False, bars=bars)
         is_over = time.monotonic() - began > timeout_s
         names = {name for one in found.values() for name in one.problems}
         is_mending = bool(names) or (repairable and any(one.true for one in found.values()))

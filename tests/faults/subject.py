@@ -18,7 +18,7 @@ from tests.faults.ledger import LiveLike
 from tests.faults.naive import NaiveLive
 
 SHORT: dict[str, Any] = {
-    "first_delay_s": 0.03, "base_s": 0.03, "cap_s": 0.3, "late_cap_s": 0.5,
+    "first_delay_s": 0.02, "base_s": 0.02, "cap_s": 0.08, "late_cap_s": 0.1,
     "most_attempts": 10_000, "steady_s": 0.3, "forbidden_s": 0.2, "most_forbidden": 10_000,
     "throttled_s": 0.2, "most_damaged": 10_000, "connect_s": 1.0, "ack_within_s": 1.0,
     "taken_after_s": 0.1, "ping_after_s": 0.8, "pong_within_s": 0.5, "depth_stale_s": 1.0,
