@@ -250,8 +250,9 @@ class TestLiving:
 
 
 def test_several_markets(lab: Lab) -> None:
-    """A click, or Enter, in the watch-list chooses the market that is shown."""
-    with lab.notebook(SEVERAL) as notebook:
+    """A click, or Enter, in the watch-list chooses the market; of all markets there is a list."""
+    every = "source.stop(); source = FakeSource(('*',)); view.show(source)"
+    with lab.notebook(SEVERAL, every) as notebook:
         notebook.run(0)
         notebook.until("view?.dataset.symbol === 'btcusdt'")
         notebook.page.get_by_role("button", name="ethusdt").click()
@@ -260,6 +261,13 @@ def test_several_markets(lab: Lab) -> None:
         notebook.page.keyboard.press("Enter")
         notebook.until("view.dataset.symbol === 'crousdt' && Number(view.dataset.last) < 1")
         notebook.picture("several")
+        notebook.run(1)
+        notebook.until("view?.querySelectorAll('.cx-market').length === 4")
+        assert notebook.page.locator(".cx-candles").is_hidden()
+        notebook.page.get_by_role("button", name="btcusdt").click()
+        notebook.until("view.dataset.bars === '300'")
+        notebook.page.get_by_role("button", name="Back to all markets").click()
+        notebook.until("view.dataset.bars === '0'")
 
 
 def test_a_busy_kernel_and_a_dead_one(lab: Lab) -> None:

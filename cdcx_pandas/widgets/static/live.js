@@ -177,8 +177,10 @@ function waitFor(store, what, now) {
 
 function choose(store, symbol, period) {
   const { scene } = store;
-  if (symbol === scene.symbol && period === scene.period) return;
-  const watched = scene.symbols.includes(symbol) && period === scene.period;
+  // Of every market only the list is watched: whichever is chosen, another stream shows it.
+  const isList = scene.symbols.includes("*");
+  if (!isList && symbol === scene.symbol && period === scene.period) return;
+  const watched = !isList && scene.symbols.includes(symbol) && period === scene.period;
   waitFor(store, `Loading ${symbol} ${period}`, Date.now());
   say(store, watched ? { do: "choose", symbol } : { do: "other", symbol, period });
 }
