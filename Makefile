@@ -37,8 +37,10 @@ soak: .venv/.dev ## hours of stream in minutes: does memory stay flat?
 	@$(BIN)/python -m tests.faults.soak
 
 RUNS ?= 20
-fuzz: .venv/.dev ## the laws with other seeds each time; make fuzz RUNS=100
+FRAMES ?= 1000000
+fuzz: .venv/.dev ## a million damaged frames, then the laws with other seeds; make fuzz RUNS=100
 	@test -d tests/laws || { echo "make fuzz: tests/laws is not written yet"; exit 1; }
+	@$(BIN)/python -m tests.faults.fuzz $(FRAMES)
 	@run=0; while [ $$run -lt $(RUNS) ]; do \
 		run=$$((run + 1)); echo "fuzz $$run of $(RUNS)"; \
 		MPLBACKEND=Agg $(BIN)/python -m pytest --quiet tests/laws --hypothesis-seed=random || exit 1; \

@@ -32,7 +32,8 @@ Reader = Callable[[Any, bool], Any]
 _FAST = msgspec.json.Decoder()
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
+"""Digits can be matched in one way only: in two, a long text that is no number took seconds."""
 _MOST = 10**60
 """No price, amount or id is that large; what is, would overflow later, out of sight."""
 _DIGITS = 60
@@ -49,7 +50,9 @@ def excerpt(body: bytes | str) -> str:
     """Return the beginning of foreign text, safe to show: printable, 200 characters, no keys."""
     text = body[: 8 * _EXCERPT].decode("utf-8", "replace") if isinstance(body, bytes) else body
     masked = _ECHOED.sub(r"\1\2***", text[: 2 * _EXCERPT])
-    clean = "".join(c if c.isprintable() else " " for c in masked[:_EXCERPT])
+    clean = masked[:_EXCERPT]
+    if not clean.isprintable():
+        clean = "".join(c if c.isprintable() else " " for c in clean)
     return clean + ("…" if len(masked) > _EXCERPT or len(text) > 2 * _EXCERPT else "")
 
 

@@ -244,10 +244,10 @@ def write_stream_klines(columns: Columns, *, push: bool) -> list[dict[str, Any]]
 # ----------------------------------------------------------------------------------- trades
 
 _TRADES: Fields = {
-    "id": (("id",), r.required(r.counted)),
+    "id": (("id",), r.counted),
     "price": (("price",), r.number),
     "amount": (("amount",), r.number),
-    "time": (("ctime", "trade_time", "create_time", "ts"), r.required(r.time)),
+    "time": (("ctime", "trade_time", "create_time", "ts"), r.time),
     "side": (("type", "side"), read_side),
 }
 _STREAM_TRADES: Fields = {

@@ -344,8 +344,12 @@ class TradeTrack:
             self._holes = [_Hole(self._newest, None, self._suspects, 0.0)]
 
     def _told(self, columns: Columns) -> Columns:
-        """Return the trades of a page; rows that stand for the venue's own holes are none."""
-        rows = [at for at, id_ in enumerate(columns["id"]) if id_ is not None]
+        """Return the trades of a page; rows that stand for the venue's own holes are none.
+
+        Neither is one without a time: it has no place among the others.
+        """
+        marks = zip(columns["id"], columns["time"], strict=True)
+        rows = [at for at, mark in enumerate(marks) if None not in mark]
         told = {name: [values[at] for at in rows] for name, values in columns.items()}
         told["time"] = to_millis(told["time"])
         return told
