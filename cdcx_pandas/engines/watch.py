@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cdcx_pandas.engines.tracks.track import Now, Track
     from cdcx_pandas.operations import Operation
 
+EVERYTHING = "*"
 MARKET = ("klines", "trades", "depth", "ticker")
 USER = ("orders", "my_trades", "account")
 
@@ -57,6 +58,8 @@ class Plan:
         Of the klines; of the book; how many rows are kept.
     channels
         Words of `MARKET` and `USER`.
+    is_everything
+        Whether the markets are all there are.
     """
 
     symbols: tuple[str, ...]
@@ -65,6 +68,7 @@ class Plan:
     channels: tuple[str, ...]
     step: int = 0
     window: int = 5000
+    is_everything: bool = False
 
 
 class Question(NamedTuple):

@@ -22,7 +22,7 @@ from cdcx_pandas.channels import (
     TradeChannel,
 )
 from cdcx_pandas.engines.stream import State
-from cdcx_pandas.engines.watch import MARKET, USER
+from cdcx_pandas.engines.watch import EVERYTHING, MARKET, USER
 from cdcx_pandas.frames.schema import ATTRS_KEY
 from cdcx_pandas.provenance import iso, provenance
 from cdcx_pandas.streaming import registry, shown
@@ -56,7 +56,7 @@ class Live:
     Attributes
     ----------
     symbols, period
-        What is watched.
+        What is watched; ``("*",)`` is every market.
     is_paused, is_stopped
         Whether the picture stands still, and whether all is over.
     is_guest
@@ -70,7 +70,7 @@ class Live:
 
     def __init__(self, core: Core, wish: Wish, *, units: dict[str, Decimal | None]) -> None:
         plan = core.watch.plan
-        self.symbols = plan.symbols
+        self.symbols = (EVERYTHING,) if plan.is_everything else plan.symbols
         self.period = plan.period
         self.is_paused = self.is_stopped = self.is_guest = False
         self.wish = wish

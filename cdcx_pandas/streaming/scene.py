@@ -93,7 +93,7 @@ class Scenes:
 
     def _scene(self, symbol: str, before: _Shown | None) -> tuple[dict[str, Any], _Shown]:
         """Return all that is to be seen, or what changed since it was shown."""
-        live, watch = self._live, self._core.watch
+        watch = self._core.watch
         scene = self._always(symbol)
         last_trade = (0, 0) if before is None else before.trade
         if watch.klines is not None:
@@ -113,7 +113,7 @@ class Scenes:
         board = -1 if watch.tickers is None else watch.tickers.version
         if watch.tickers is not None and (before is None or before.board != board):
             scene["price"] = self._price(symbol)
-            if len(live.symbols) > 1:
+            if len(watch.plan.symbols) > 1:
                 scene["board"] = self._board()
         return scene, _Shown(watch.version, last_trade, book_version, watch.gaps.version, board)
 
@@ -149,7 +149,8 @@ class Scenes:
     def _board(self) -> list[list[Any]]:
         tickers = self._core.watch.tickers
         assert tickers is not None, "asked for where there are tickers"
-        rows = [tickers.get(symbol) or {"symbol": symbol} for symbol in self._live.symbols]
+        symbols = self._core.watch.plan.symbols
+        rows = [tickers.get(symbol) or {"symbol": symbol} for symbol in symbols]
         return [[row["symbol"], *(_finite(row.get(name)) for name in _BOARD[1:])] for row in rows]
 
     def older_bars(self, symbol: str, before_ms: int, count: int) -> list[list[Any]]:
