@@ -7,6 +7,7 @@ from collections import OrderedDict
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cdcx_pandas.engines.stream import State
 from cdcx_pandas.operations import GetKlines
 from cdcx_pandas.periods import FIXED_NS
 from cdcx_pandas.streaming.shown import merged
@@ -74,6 +75,8 @@ class Scenes:
         state, why = core.state()
         length = FIXED_NS.get(live.period)
         health = live.told_health()
+        if state == State.LIVE and not health["callback_errors"]:
+            health["last_error"] = ""  # what is over
         return {
             "symbol": symbol, "symbols": list(live.symbols), "pickable": list(wish.pickable),
             "period": live.period, "periods": list(wish.periods),
@@ -111,7 +114,8 @@ class Scenes:
         if before is None or before.gaps != watch.gaps.version:
             scene["gaps"] = _gaps(watch.gaps, symbol)
         board = -1 if watch.tickers is None else watch.tickers.version
-        if watch.tickers is not None and (before is None or before.board != board):
+        is_priced = before is None or before.board != board or before.book != book_version
+        if watch.tickers is not None and is_priced:
             scene["price"] = self._price(symbol)
             if len(watch.plan.symbols) > 1:
                 scene["board"] = self._board()
@@ -144,7 +148,11 @@ class Scenes:
     def _price(self, symbol: str) -> dict[str, Any]:
         tickers = self._core.watch.tickers
         row = (tickers.get(symbol) if tickers is not None else None) or {}
-        return {name: _finite(row.get(name)) for name in _PRICE}
+        price = {name: _finite(row.get(name)) for name in _PRICE}
+        book = self._core.watch.books.get(symbol)
+        if book is not None and price["bid"] is price["ask"] is None:  # V1's tickers tell neither
+            price["bid"], price["ask"] = map(_finite, book.best())
+        return price
 
     def _board(self) -> list[list[Any]]:
         tickers = self._core.watch.tickers
