@@ -9,6 +9,7 @@ sends is the dialects' own wire, one trade a frame; while it sends, it does noth
 from __future__ import annotations
 
 import base64
+import contextlib
 import gc
 import hashlib
 import random
@@ -174,10 +175,8 @@ def _number(asked: bytes) -> bytes | None:
 
 
 def _send(line: socket.socket, data: bytes) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the other side has seen enough
         line.sendall(data)
-    except OSError:
-        pass  # the other side has seen enough
 
 
 class Server(ThreadingHTTPServer):

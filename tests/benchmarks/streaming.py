@@ -14,7 +14,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 import zlib
@@ -30,7 +29,6 @@ import numpy as np
 import pandas as pd
 import websocket
 
-from cdcx_pandas import messages as m
 from cdcx_pandas.channels import TradeChannel
 from cdcx_pandas.engines.reconnect import Policy
 from cdcx_pandas.engines.stream import ClientStream
@@ -325,8 +323,8 @@ def _sockets(port: int) -> Iterator[Row]:
             ours = min(ours, _ours(port, dialect, FRAMES))
             floor = min(floor, _floor(port, dialect, FRAMES))
         rates[dialect] = FRAMES / ours
-        yield Row(f"{dialect}: socket to rolling frame, one trade a frame, {wire}, beside a loop that"
-                  " only receives, inflates and parses",
+        yield Row(f"{dialect}: socket to rolling frame, one trade a frame ({wire}), beside a loop"
+                  " that only receives, inflates and parses",
                   f"{floor / ours:.2f} x ({FRAMES / ours:,.0f} and {FRAMES / floor:,.0f} frames/s)",
                   "≥ 0.5 x", floor / ours >= 0.5)  # fmt: skip
     theirs = OF_CCXT / _least(lambda: _ccxt(port, OF_CCXT))

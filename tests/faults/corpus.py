@@ -40,7 +40,7 @@ USER = """
 {"id":-1,"method":"subscribe","code":0,"result":{"subscription":"user.balance","channel":"user.balance","data":[{"total_available_balance":"6.46","total_cash_balance":"17.76","instrument_name":"USD","position_balances":[{"instrument_name":"BTC","quantity":"0.5","market_value":"32000","reserved_qty":"0.1","max_withdrawal_balance":"0.4","collateral_eligible":"true","haircut":"0.1","collateral_amount":"28000"}]}]}}
 {"id":-1,"method":"unsubscribe","code":0}
 {"id":7,"method":"subscribe","code":40003,"message":"Unknown symbol","channel":"trade.NO_SUCH"}
-"""  # noqa: E501  # frames as they come
+"""
 
 
 def _updates(symbol: str, *, has_changes: bool) -> Iterator[m.Message]:

@@ -106,12 +106,16 @@ def _missing(_: random.Random, spot: Spot) -> None:
     del spot.holder[spot.at]
 
 
+_KEYS = (
+    "ping", "pong", "event", "event_rep", "status", "code", "cb_id", "side", "tick", "data",
+    "result", "channel", "symbol", "id", "new",
+)  # fmt: skip
+
+
 def _extra(dice: random.Random, spot: Spot) -> None:
     value = dice.choice((None, "", 0, [], {}, "x" * 300))
     if isinstance(spot.holder, dict):
-        name = dice.choice(("ping", "pong", "event", "event_rep", "status", "code", "cb_id", "side",
-                            "tick", "data", "result", "channel", "symbol", "id", "new"))  # fmt: skip
-        spot.holder[name] = value
+        spot.holder[dice.choice(_KEYS)] = value
     else:
         spot.holder.insert(spot.at, value)
 
@@ -125,14 +129,18 @@ def _twice(dice: random.Random, spot: Spot) -> None:
 
 def _other_type(dice: random.Random, spot: Spot) -> None:
     value = spot.value
-    spot.put(dice.choice(
-        (None, True, False, 0, 1, "", "0", [], {}, [value], {"a": value}, str(value)[:50], 1.5, [[]])
-    ))  # fmt: skip
+    others = (None, True, False, 0, 1, 1.5, "", "0", [], {}, [[]])
+    spot.put(dice.choice((*others, [value], {"a": value}, str(value)[:50])))
+
+
+_HUGE = (
+    "9" * 19, "9" * 400, "9" * 5000, "1e400", "-1e308", "1e-400", "1E999999999", str(2**63),
+    str(-(2**63) - 1), str(2**64), "0." + "0" * 500 + "1",
+)  # fmt: skip
 
 
 def _huge(dice: random.Random, spot: Spot) -> None:
-    digits = dice.choice(("9" * 19, "9" * 400, "1e400", "-1e308", "1e-400", "9" * 5000, "1E999999999",
-                          str(2**63), str(-(2**63) - 1), str(2**64), "0." + "0" * 500 + "1"))  # fmt: skip
+    digits = dice.choice(_HUGE)
     spot.put_raw(digits) if dice.random() < 0.6 else spot.put(digits)
 
 

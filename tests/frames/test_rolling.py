@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cdcx_pandas.frames.rolling import HELD_NS, RollingFrame
 from cdcx_pandas.frames.schema import check, to_frame
-from cdcx_pandas.tables import KLINES, TRADES, Column
+from cdcx_pandas.tables import FILLS, KLINES, TRADES, Column
 
 RECEIVED = Column("received", "time", "when it arrived here", "UTC")
 SECOND = 10**9
@@ -149,6 +149,16 @@ def test_a_repair_overwrites_and_fills() -> None:
     fixed = [bar(minute, minute + 0.5) for minute in (1, 2, 3)]
     rolling.replace({name: [one[name][0] for one in fixed] for name in fixed[0]})
     assert rolling.frame()["close"].tolist() == [0.0, 1.5, 2.5, 3.5, 4.0]
+
+
+def test_late_own_trades_find_their_place() -> None:
+    """A table that names the market itself, as text, is merged as well."""
+    rolling = RollingFrame(FILLS, 10, extra=(RECEIVED,), numbered="id")
+    for minute, id_ in ((2, "7"), (1, "6")):
+        row = {"time": [BEGIN + minute * SECOND], "id": [id_], "symbol": ["btcusdt"]}
+        rolling.append(row, now_ns=0)
+    assert rolling.settle(HELD_NS)
+    assert rolling.frame()["id"].tolist() == ["6", "7"]
 
 
 def test_memory_is_bounded_in_bytes() -> None:

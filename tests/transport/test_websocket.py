@@ -22,7 +22,7 @@ from cdcx_pandas.errors import (
     ServerError,
     TimedOut,
 )
-from cdcx_pandas.transport.websocket import open_socket
+from cdcx_pandas.transport.websocket import _Frames, _NeedMore, open_socket
 
 Behave = Callable[[socket.socket], None]
 
@@ -112,6 +112,38 @@ def test_a_frame_is_taken_up_after_a_time_out() -> None:
         else:
             pytest.fail("it never came")
         assert timed_out >= 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 127, 4096])
+def test_it_does_not_matter_how_bytes_are_cut(size: int) -> None:
+    """Frames that are whole when they are looked at, and those that are not, are read alike."""
+    told = [b"a" * n for n in (0, 1, 125, 126, 127, 300, 65_535, 65_536)]
+    whole = b"".join(frame(text, 1) for text in told) + frame(b"", 9) + frame(b"end", 2)
+    frames = _Frames()
+    read: list[str | bytes] = []
+    for at in range(0, len(whole), size):
+        frames.feed(whole[at : at + size])
+        with contextlib.suppress(_NeedMore):
+            while True:
+                message = frames.take_usual()
+                if message is None:
+                    found = frames.recv_frame()
+                    message = found.data.decode() if found.opcode == 1 else found.data
+                read.append(message)
+    assert read == [*(text.decode() for text in told), b"", b"end"]
+
+
+def test_a_peer_that_never_pauses_is_heard() -> None:
+    """What came is told though more is there: one chunk at a time."""
+
+    def behave(line: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line.sendall(frame(b"x" * 1000) * 1000)
+
+    with serving(behave) as url, open_socket(url, deadline_s=5) as stream:
+        for _ in range(50):
+            assert len(stream.messages(5)) <= 140
 
 
 def test_a_terabyte_is_refused_before_it_is_read() -> None:

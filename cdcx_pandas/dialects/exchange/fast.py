@@ -61,8 +61,8 @@ def read_trades(frame: str, names: Names) -> m.Update | None:
     if news.code != 0 or not rows or instrument == news.result.subscription:
         return None
     columns = _columns(rows)
-    are_usual = rows[0].t in _MS and rows[-1].t in _MS and r.are_meant(columns, "price", "amount")
-    if not are_usual or not _are_counted(rows) or not names.lists(instrument):
+    are_usual = _are_placed(rows) and r.are_meant(columns, "price", "amount")
+    if not are_usual or not names.lists(instrument):
         return None
     if len(rows) > 1:
         columns = r.by_time_and_id(columns)
@@ -75,8 +75,11 @@ def read_trades(frame: str, names: Names) -> m.Update | None:
     )
 
 
-def _are_counted(rows: list[_Trade]) -> bool:
-    return all(r.is_count(row.d) and (row.m is None or r.is_count(row.m)) for row in rows)
+def _are_placed(rows: list[_Trade]) -> bool:
+    """Tell whether all rows have a time in ms, and ids that can be counted by."""
+    return all(
+        row.t in _MS and r.is_count(row.d) and (row.m is None or r.is_count(row.m)) for row in rows
+    )
 
 
 def _columns(rows: list[_Trade]) -> Columns:

@@ -48,6 +48,7 @@ _SIDES = {"BUY": "buy", "SELL": "sell"}
 _NAME = re.compile(rf"market_(?P<symbol>{wire.SYMBOL})_trade_ticker", re.ASCII)
 _MS = range(10**11, 10**14)
 """What is milliseconds, as `reading.time` has it."""
+_IDS = range(2**63)
 
 
 def read_trades(plain: bytes) -> m.Update | None:
@@ -59,11 +60,11 @@ def read_trades(plain: bytes) -> m.Update | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     rows, channel = push.tick.data, _channel(push.channel)
-    if channel is None or not rows or min(row.id for row in rows) < 0:
+    if channel is None or not rows or push.ts not in _MS:
         return None
     columns = _columns(rows)
-    are_in_ms = rows[0].ts in _MS and rows[-1].ts in _MS and push.ts in _MS
-    if not are_in_ms or not r.are_meant(columns, "price", "amount"):
+    are_usual = all(row.id in _IDS and row.ts in _MS for row in rows)
+    if not are_usual or not r.are_meant(columns, "price", "amount"):
         return None
     if len(rows) > 1:
         columns = r.by_time_and_id(columns)
