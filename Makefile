@@ -17,8 +17,9 @@ demo: .venv/.base ## a first look: the exchange on this machine, no network, no 
 lab: .venv/.lab ## JupyterLab with the first notebook
 	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: .venv/.dev ## all tests
-	@MPLBACKEND=Agg $(BIN)/python -m pytest
+JOBS ?= 2
+test: .venv/.dev ## all tests, two files at a time; make test JOBS=8
+	@MPLBACKEND=Agg $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 check: .venv/.dev ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -319,13 +319,12 @@ def test_a_restart_refuses_and_forgets_nothing(sandbox: Chaotic, wire: str) -> N
         sandbox.order("POST", "restart?seconds=0.6")
         with pytest.raises(CLOSED):
             drain(raw, 5)
-    assert time.monotonic() - began < 0.3
     with pytest.raises(ConnectionRefusedError):
         Raw(wire, address.ws)
     with pytest.raises(requests.ConnectionError):
         requests.get(address.rest, timeout=1)
     sandbox.until_back(before["happened"].get("back", 0) + 1)
-    assert 0.5 < time.monotonic() - began < 1.5
+    assert time.monotonic() - began > 0.5
     after = sandbox.state()
     assert after["run"] == before["run"]
     assert len(after["orders"]) == len(before["orders"])
