@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cdcx_pandas.dialects.reading import rows_of
 from cdcx_pandas.engines.tracks.gaps import Gap
 from cdcx_pandas.engines.tracks.track import Asking, Now
 from cdcx_pandas.operations import GetAccount, GetOrderHistory, GetTicker
@@ -77,12 +78,6 @@ class Board:
         keys = dict.fromkeys([key for key in self._order if key in self._rows]) | self._rows
         rows = [self._rows[key] for key in keys]
         return {name: [row.get(name) for row in rows] for name in self._names}
-
-
-def rows_of(columns: Columns) -> list[dict[str, Any]]:
-    """Return columns as rows."""
-    names = list(columns)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 class _Quiet:
