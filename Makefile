@@ -17,8 +17,9 @@ demo: .venv/.base ## a first look: the exchange on this machine, no network, no 
 lab: .venv/.lab ## JupyterLab with the first notebook
 	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: .venv/.dev ## all tests
-	@MPLBACKEND=Agg $(BIN)/python -m pytest
+JOBS ?= 2
+test: .venv/.dev ## all tests, two files at a time; make test JOBS=8
+	@MPLBACKEND=Agg $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 check: .venv/.dev ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
@@ -33,7 +34,7 @@ bench: .venv/.dev ## speed, beside what else one could use
 	@$(BIN)/python -m tests.benchmarks
 
 soak: .venv/.dev ## hours of stream in minutes: does memory stay flat?
-	@test -f tests/faults/soak.py || { echo "make soak: tests/faults/soak.py is not written yet"; exit 1; }
+	@$(BIN)/python -m tests.faults.soak_world
 	@$(BIN)/python -m tests.faults.soak
 
 RUNS ?= 20

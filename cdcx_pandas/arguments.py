@@ -149,12 +149,12 @@ def to_range(start: Time | None, end: Time | None, *, now_ns: int) -> tuple[int 
     return first, last
 
 
-def to_limit(limit: int | None) -> int | None:
+def to_limit(limit: int | None, name: str = "limit") -> int | None:
     """Return a number of rows; `BadRequest` when it is none."""
     if limit is None:
         return None
     if isinstance(limit, bool) or not hasattr(limit, "__index__") or int(limit) < 1:
-        raise BadRequest(f"limit: {limit!r} is no number of rows.", todo="Write 1 or more.")
+        raise BadRequest(f"{name}: {limit!r} is no number of rows.", todo="Write 1 or more.")
     return int(limit)
 
 

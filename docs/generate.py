@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cdcx_pandas as cdcx
+from cdcx_pandas import channels
 from cdcx_pandas import operations as op
 from cdcx_pandas.dialects import DIALECTS
 from cdcx_pandas.dialects.base import Dialect, Endpoint, Paging
@@ -44,6 +45,17 @@ QUESTIONS: dict[str, op.Operation[Any]] = {
 }
 """The functions a person calls, each with the question it asks."""
 
+STREAMS: dict[str, type[Any]] = {
+    "live(symbol, period).klines": channels.KlineChannel,
+    "live(symbol).trades": channels.TradeChannel,
+    "live(symbol).depth": channels.DepthChannel,
+    "live(symbol).ticker": channels.TickerChannel,
+    "live(…).orders": channels.OrderChannel,
+    "live(…).my_trades": channels.FillChannel,
+    "live(…).account": channels.BalanceChannel,
+}
+"""What can be watched, each with the family of channels it comes from."""
+
 
 # ---------------------------------------------------------------------------------- support
 
@@ -57,6 +69,9 @@ def support_page() -> str:
     ]
     for call, question in QUESTIONS.items():
         told = [_support(dialect, question) for dialect in DIALECTS.values()]
+        rows.append(f"| `{call}` | " + " | ".join(told) + " |")
+    for call, family in STREAMS.items():
+        told = [_streamed(dialect, family) for dialect in DIALECTS.values()]
         rows.append(f"| `{call}` | " + " | ".join(told) + " |")
     periods = [
         f"| `{name}` | " + " ".join(f"`{period}`" for period in dialect.periods) + " |"
@@ -104,6 +119,13 @@ def _support(dialect: Dialect, question: op.Operation[Any]) -> str:
     if reaches_back and endpoint.paging is Paging.NONE:
         return "–"
     return f"`{endpoint.path.lstrip('/')}`" + _reach(endpoint)
+
+
+def _streamed(dialect: Dialect, family: type[Any]) -> str:
+    terms = dialect.streams
+    if family in terms.user:
+        return "streamed, signed"
+    return "streamed" if family in terms.market else "–"
 
 
 def _reach(endpoint: Endpoint) -> str:

@@ -258,6 +258,8 @@ class ClientStream:
 
     def receive(self, frame: str | bytes, now: float) -> None:
         """Take a frame."""
+        if not self._is_open:
+            return  # the last words of a connection that is over
         self.frames += 1
         try:
             message = self._dialect.decode_frame(frame)
@@ -296,8 +298,8 @@ class ClientStream:
     def probed(self, channel: Channel, *, is_newer: bool | None, now: float) -> None:
         """Say whether the venue has newer data of a channel; None when it could not be asked."""
         clock = self._clocks.get(channel)
-        if clock is None or clock.probed_at < 0:
-            return
+        if clock is None or clock.probed_at < 0 or not self._is_ready:
+            return  # asked of a connection that is over
         clock.probed_at = -1.0
         if is_newer:
             clock.mute_at = now

@@ -6,7 +6,6 @@ threads of a live stream and the replay of a recorded one drive it alike.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,12 +38,10 @@ if TYPE_CHECKING:
     from cdcx_pandas.dialects.base import Dialect
     from cdcx_pandas.engines.tracks.track import Now, Track
     from cdcx_pandas.operations import Operation
-    from cdcx_pandas.tables import Columns
 
+EVERYTHING = "*"
 MARKET = ("klines", "trades", "depth", "ticker")
 USER = ("orders", "my_trades", "account")
-_FRESH_MOST = 100
-"""Batches of news that wait for a slow callback; older ones are let go, frames have them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,8 @@ class Plan:
         Of the klines; of the book; how many rows are kept.
     channels
         Words of `MARKET` and `USER`.
+    is_everything
+        Whether the markets are all there are.
     """
 
     symbols: tuple[str, ...]
@@ -69,6 +68,7 @@ class Plan:
     channels: tuple[str, ...]
     step: int = 0
     window: int = 5000
+    is_everything: bool = False
 
 
 class Question(NamedTuple):
@@ -103,6 +103,8 @@ class Watch:
         Changes with whatever can be seen.
     messages
         How much news came.
+    changed
+        The words of channels that had news; who looks takes them away.
     refused
         Channel → why the venue does not tell it.
     """
@@ -113,7 +115,7 @@ class Watch:
         self.version = self.messages = 0
         self.refused: dict[Channel | None, str] = {}
         self.books: dict[str, BookTrack] = {}
-        self.fresh: dict[str, deque[Columns]] = {}
+        self.changed: set[str] = set()
         symbols = () if plan.is_single else plan.symbols
         watched = set(plan.channels)
 
@@ -125,7 +127,7 @@ class Watch:
         self.klines = rolling("klines", KLINES, symbols=symbols)
         self.trades = rolling("trades", TRADES, symbols=symbols, numbered="id")
         self.my_trades = rolling("my_trades", FILLS, numbered="id")
-        self.tickers = Board(TICKERS) if "ticker" in watched else None
+        self.tickers = Board(TICKERS, order=plan.symbols) if "ticker" in watched else None
         self.orders = Board(ORDERS, plan.window) if "orders" in watched else None
         self.account = Board(ACCOUNT) if "account" in watched else None
         self._tracks: dict[Channel, Track] = {}
@@ -194,7 +196,7 @@ class Watch:
             self.messages += len(updates)
             for update in _together(updates):
                 track.news(update, now)
-                self._keep_fresh(channel, update.answer.columns)
+            self.changed.add(NAMES[type(channel)])
             self._has_data.add(channel)
             self.version += 1
 
@@ -249,7 +251,7 @@ class Watch:
         is_newer = question.is_probe and track.is_newer(answer)
         if not question.is_probe:
             track.answered(question.operation, answer, now)
-            self._keep_fresh(question.channel, answer.columns)
+            self.changed.add(NAMES[type(question.channel)])
         self._past.discard(question.channel)
         if len(answer):
             self._has_data.add(question.channel)
@@ -263,8 +265,10 @@ class Watch:
 
     def tick(self, now: Now) -> None:
         """Do what is due."""
+        before = self.gaps.version
         for track in self._tracks.values():
             track.tick(now)
+        self.version += self.gaps.version != before
 
     # ------------------------------------------------------------------------------ reading
 
@@ -303,20 +307,6 @@ class Watch:
         """Return what the frames take."""
         frames = (self.klines, self.trades, self.my_trades)
         return sum(frame.memory_bytes for frame in frames if frame is not None)
-
-    def _keep_fresh(self, channel: Channel, columns: Columns) -> None:
-        """Keep news for callbacks, where somebody wants any."""
-        name = NAMES[type(channel)]
-        kept = self.fresh.get(name)
-        if kept is not None:
-            symbol = getattr(channel, "symbol", None)
-            rows = len(next(iter(columns.values()), ()))
-            told = {"symbol": [symbol] * rows} | columns if symbol is not None else columns
-            kept.append(told)
-
-    def listen(self, name: str) -> None:
-        """Keep news of a channel for callbacks from now on."""
-        self.fresh.setdefault(name, deque(maxlen=_FRESH_MOST))
 
 
 NAMES: dict[type[Any], str] = {

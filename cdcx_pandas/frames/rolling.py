@@ -12,6 +12,7 @@ This module knows tables and time stamps. Who writes is one thread at a time; wh
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 HELD_NS = 250_000_000
 """Rows that come too late wait so long for others of their kind, and are merged together."""
+
+FRESH_MOST = 1000
+"""Batches of new rows that wait for who listens; older ones are let go, the frame has them."""
 
 MOST_BYTES = 256 << 20
 """The most the arrays of one rolling frame may take; a wider window is narrowed to it."""
@@ -106,6 +110,7 @@ class RollingFrame:
         self._late: dict[Hashable, Row] = {}
         self._late_since_ns: int | None = None
         self._forming: dict[Hashable, Row] = {}
+        self._fresh: deque[Columns] | None = None
         self._visible = _Visible(self._room(), 0, 0)
 
     def __len__(self) -> int:
@@ -128,7 +133,7 @@ class RollingFrame:
         keys = self._keys_of(columns)
         if self._follow(columns, keys):
             self._keys |= dict.fromkeys(keys)
-            self._write(self._stored(columns, len(keys)), len(keys))
+            self._add(columns, len(keys))
             return len(keys)
         known, late, forming = self._keys, self._late, self._forming
         new: list[int] = []
@@ -148,14 +153,22 @@ class RollingFrame:
         if new:
             if len(new) < len(keys):
                 columns = {name: [values[at] for at in new] for name, values in columns.items()}
-            self._write(self._stored(columns, len(new)), len(new))
+            self._add(columns, len(new))
         return len(new)
+
+    def _add(self, columns: Columns, count: int) -> None:
+        """Write new rows, and keep them for who listens."""
+        if self._fresh is not None:
+            self._fresh.append(columns)
+        self._write(self._stored(columns, count), count)
 
     def form(self, columns: Columns) -> None:
         """Say how rows stand that are still changing; a later word about a key replaces it."""
         for at, key in enumerate(self._keys_of(columns)):
             if key not in self._keys:
                 self._forming[key] = self._row(columns, at)
+        if self._fresh is not None:
+            self._fresh.append(columns)
 
     def drop_forming(self, keys: Iterable[Hashable]) -> None:
         """Forget rows that formed and that there are not after all."""
@@ -169,6 +182,8 @@ class RollingFrame:
         if not at_once and now_ns - self._late_since_ns < HELD_NS:
             return False
         late, self._late, self._late_since_ns = self._late, {}, None
+        if self._fresh is not None:
+            self._fresh.append(self._told_rows(late.values()))
         self._merge(late)
         return True
 
@@ -355,6 +370,13 @@ class RollingFrame:
         told = [self._told_at(place, row[place]) for place in self._key_places]
         return told[0] if len(told) == 1 else tuple(told)
 
+    def _told_rows(self, rows: Iterable[Row]) -> Columns:
+        columns = zip(*rows, strict=True)
+        return {
+            column.name: [self._told_at(at, value) for value in values]
+            for at, (column, values) in enumerate(zip(self._columns, columns, strict=True))
+        }
+
     def _told_at(self, place: int, value: Any) -> Any:
         column = self._columns[place]
         if column.kind == "category":
@@ -362,6 +384,33 @@ class RollingFrame:
         return value
 
     # ------------------------------------------------------------------------------ reading
+
+    def listen(self) -> None:
+        """Keep new rows for `fresh` from now on."""
+        if self._fresh is None:
+            self._fresh = deque(maxlen=FRESH_MOST)
+
+    def fresh(self) -> pd.DataFrame | None:
+        """Return the rows that came since it was asked last; None where there are none.
+
+        Of rows that still form every state is told, so that the last of a time counts.
+        """
+        batches: list[Columns] = []
+        while self._fresh:
+            batches.append(self._fresh.popleft())
+        if not batches:
+            return None
+        names = [column.name for column in self._columns]
+        joined = {
+            name: [value for columns in batches for value in _of(columns, name)] for name in names
+        }
+        stored = self._stored(joined, len(joined["time"]))
+        return self._framed(
+            [
+                np.array(values, dtype=_dtype_of(column))
+                for column, values in zip(self._columns, stored, strict=True)
+            ]
+        )
 
     def view(self) -> pd.DataFrame:
         """Return the final rows without copying them: times, numbers, flags and categories.
@@ -397,16 +446,24 @@ class RollingFrame:
         if last is not None:
             forming = forming[max(0, len(forming) - last) :]
             first = max(first, seen.stop - (last - len(forming)))
-        made: dict[str, Any] = {}
+        arrays = []
         for at, column in enumerate(self._columns):
             final = seen.arrays[column.name][first : seen.stop]
             still = np.array([row[at] for row in forming], dtype=_dtype_of(column))
-            made[column.name] = _owned(column, np.concatenate([final, still]))
-        index = pd.DatetimeIndex(made.pop("time"), name="time")
-        frame = pd.DataFrame(made, index=index, copy=False)
+            arrays.append(np.concatenate([final, still]))
+        frame = self._framed(arrays)
         if provenance is not None:
             frame.attrs[ATTRS_KEY] = dict(provenance)
         return frame
+
+    def _framed(self, arrays: list[Array]) -> pd.DataFrame:
+        """Return a frame of arrays that are nobody else's."""
+        made = {
+            column.name: _owned(column, array)
+            for column, array in zip(self._columns, arrays, strict=True)
+        }
+        index = pd.DatetimeIndex(made.pop("time"), name="time")
+        return pd.DataFrame(made, index=index, copy=False)
 
     def _forming_rows(self) -> list[Row]:
         rows = list(self._forming.values())  # at once: another thread may be writing
@@ -466,6 +523,11 @@ def _dtype_of(column: Column) -> Any:
 
 def _symbol_column(symbols: tuple[str, ...]) -> Column:
     return replace(SYMBOLS.index[0], kind="category", words=symbols)
+
+
+def _of(columns: Columns, name: str) -> list[Any]:
+    values = columns.get(name)
+    return [None] * len(columns["time"]) if values is None else values
 
 
 def _as_number(text: str | None) -> int:

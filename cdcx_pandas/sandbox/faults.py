@@ -12,18 +12,22 @@ import struct
 import zlib
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
 from cdcx_pandas.errors import BadRequest
 from cdcx_pandas.messages import HttpResponse
-from cdcx_pandas.tables import Answer
+from cdcx_pandas.tables import DEPTH, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Body = Literal["json", "html", "empty"]
+Garble = Literal["crc", "trailing", "plain", "empty", "text", "two"]
+GARBLES: tuple[Garble, ...] = get_args(Garble)
+EVERY_CHANNEL = "stream:*"
+"""Where a fault is that befalls the updates of every channel of every stream."""
 
 _BOMB_MIB = 400
 
@@ -36,13 +40,14 @@ class Fault:
     ----------
     where
         A path (``/v1/klines``), the stream's path, a channel of the stream by its name on the
-        wire (``market_btcusdt_ticker``), or ``*`` for every path.
+        wire (``market_btcusdt_ticker``), ``*`` for every path, or ``stream:*`` for every channel
+        of every stream.
     times
         How often: questions of a path, updates of a channel; 0 for ever.
     skip
         How many pass unharmed first.
     delay_s
-        Wait so long before answering or telling.
+        Wait so long before answering or telling; what is told later overtakes it.
     status, body, retry_after
         Answer this HTTP status with this kind of body. On the stream's path: instead of
         opening.
@@ -72,6 +77,22 @@ class Fault:
         On the stream's path: never ask whether one is there.
     twice
         On a channel: tell the update two times.
+    swap
+        On a channel: tell the update after the next one, or after two seconds without one.
+    garble
+        On a channel: spoil the frame. V1's gzip: a checksum that is wrong, bytes after its
+        end, the JSON as it is in a binary frame, no byte at all, the JSON in a text frame, two
+        members. Today's text: cut short by one, words after its end, the JSON in a binary
+        frame, no character at all, words that are no JSON, the JSON two times.
+    crossed
+        On the channel of a book: a bid above the asks, or an ask below the bids. Updates that
+        have no level to tell pass.
+    cut_inside
+        On the stream: send the first half of a frame's bytes, then reset the connection (RST):
+        of this update, or on the stream's path of the first frame there is.
+    half_open
+        On the stream: neither read nor write nor close any more, from this update or from the
+        opening on. After a minute the connection is cut.
     close
         On the stream: close it with this code of RFC 6455, once open or instead of an update.
     """
@@ -95,7 +116,24 @@ class Fault:
     mute: bool = False
     no_pings: bool = False
     twice: bool = False
+    swap: bool = False
+    garble: Garble | None = None
+    crossed: bool = False
+    cut_inside: bool = False
+    half_open: bool = False
     close: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it does to a stream, in one word; empty if nothing."""
+        return next((name for name in _ON_STREAMS if getattr(self, name) not in _OFF), "")
+
+
+_OFF: tuple[Any, ...] = (None, False)
+_ON_STREAMS = (
+    "drop", "close", "cut_inside", "half_open", "mute", "status", "no_pings", "swap", "garble",
+    "crossed", "truncate", "bomb", "text", "twice", "delay_s",
+)  # fmt: skip
 
 
 def read_fault(given: object) -> Fault:
@@ -105,9 +143,12 @@ def read_fault(given: object) -> Fault:
         unknown = sorted(set(given) - known) if isinstance(given, dict) else given
         raise BadRequest(f"{unknown} is no fault.", todo=f"There are {', '.join(sorted(known))}.")
     try:
-        return msgspec.convert(given, Fault)
+        fault = msgspec.convert(given, Fault)
     except msgspec.ValidationError as error:
         raise BadRequest(f"This is no fault: {error}.") from error
+    if fault.where == EVERY_CHANNEL and fault.kind in {"", "status", "no_pings"}:
+        raise BadRequest("This is nothing that befalls an update.")
+    return fault
 
 
 class Script:
@@ -136,7 +177,12 @@ class Script:
 
         The name stands in the subscription as a JSON text, however the dialect arranges it.
         """
-        return self._next(lambda where: f'"{where}"' in subscription)
+        return self._next(lambda where: where == EVERY_CHANNEL or f'"{where}"' in subscription)
+
+    def put_back(self, fault: Fault) -> None:
+        """Let a fault befall what comes next: it could do nothing to what came."""
+        if fault.times:  # what is for ever has not been taken away
+            self._faults.insert(0, replace(fault, times=1, skip=0))
 
     def _next(self, fits: Callable[[str], bool]) -> Fault | None:
         for at, fault in enumerate(self._faults):
@@ -208,7 +254,60 @@ def spoiled_frame(fault: Fault, payload: str | bytes) -> str | bytes:
         return bomb()
     if fault.truncate:
         return payload[: len(payload) // 2]
-    return payload
+    if fault.garble is None:
+        return payload
+    if isinstance(payload, str):
+        return _garbled_text(fault.garble, payload)
+    return _garbled_gzip(fault.garble, payload)
+
+
+def _garbled_gzip(how: Garble, payload: bytes) -> str | bytes:
+    match how:
+        case "crc":  # of RFC 1952's tail, before the size
+            return payload[:-8] + bytes((payload[-8] ^ 0xFF,)) + payload[-7:]
+        case "trailing":
+            return payload + b"trailing"
+        case "plain":
+            return gzip.decompress(payload)
+        case "empty":
+            return b""
+        case "text":
+            return gzip.decompress(payload).decode()
+        case "two":
+            return payload * 2
+
+
+def _garbled_text(how: Garble, payload: str) -> str | bytes:
+    match how:
+        case "crc":
+            return payload[:-1]
+        case "trailing":
+            return payload + "trailing"
+        case "plain":
+            return payload.encode()
+        case "empty":
+            return ""
+        case "text":
+            return "garbled on order"
+        case "two":
+            return payload * 2
+
+
+def crossed(answer: object) -> Answer | None:
+    """Return a book, or the changes of one, with a bid above the asks or an ask below the bids.
+
+    None for what has no level to tell: another table, or levels that all are gone.
+    """
+    if not isinstance(answer, Answer) or answer.table is not DEPTH:
+        return None
+    columns = answer.columns
+    at = next((at for at, amount in enumerate(columns["amount"]) if amount), None)
+    if at is None:
+        return None
+    prices = list(columns["price"])
+    far = prices[at] * 2 if columns["side"][at] == "bid" else prices[at] / 2
+    prices[at] = far.quantize(prices[at])
+    return replace(answer, columns=columns | {"price": prices})
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
-from cdcx_pandas.periods import next_time
+from cdcx_pandas.periods import bar_number, next_time
 from cdcx_pandas.sandbox.orders import fill_columns
 from cdcx_pandas.sandbox.past import Dice
 from cdcx_pandas.sandbox.terms import ALL, Terms
@@ -140,10 +140,12 @@ class KlineFeed:
 
     def due(self, exchange: Exchange, now_ns: int, _: float) -> Iterator[m.Update]:
         """Tell the finished bar as it ended, then the bar of now, where they changed."""
-        since = self._last.get("time", [None])[0]
-        asked = op.GetKlines(
-            self.channel.symbol, self.channel.period, since, limit=1 if since is None else None
-        )
+        since, limit = self._last.get("time", [None])[0], 1
+        if since is not None:  # no more than can have been told since
+            periods = bar_number(self.channel.period, now_ns)
+            periods -= bar_number(self.channel.period, since)
+            limit = min(periods + 2, FIRST_BARS)
+        asked = op.GetKlines(self.channel.symbol, self.channel.period, since, limit=limit)
         answer = exchange.answer(asked, now_ns, terms=self._terms)
         for at in range(len(answer)):
             bar = _rows(answer, [at])
@@ -216,13 +218,12 @@ class ChangesFeed:
     def due(self, exchange: Exchange, now_ns: int, monotonic: float) -> Iterator[m.Update]:
         """Tell all levels that changed, or that none did."""
         key = exchange.book_key(self.channel.symbol, now_ns)
-        before = self._book
-        if before is None or key != self._key:
-            self._book = exchange.book(self.channel.symbol, now_ns, levels=self.channel.levels)
-            self._key = key
-        assert self._book is not None, "made above"
-        changed = _changed(before, self._book) if before else {}
-        if changed and changed["side"]:
+        before, book = self._book, self._book
+        if book is None or key != self._key:
+            book = exchange.book(self.channel.symbol, now_ns, levels=self.channel.levels)
+            self._book, self._key = book, key
+        changed = _NO_CHANGES if before is None or before is book else _changed(before, book)
+        if changed["side"]:
             previous = self._chain.at
             self._chain.step()
         elif before and monotonic - self._told_at >= self._idle_s:
@@ -231,7 +232,7 @@ class ChangesFeed:
             self._told_at = self._told_at or monotonic
             return
         self._told_at = monotonic
-        answer = replace(self._book, columns=changed)
+        answer = replace(book, columns=changed)
         yield m.Update(
             self.channel, answer, "delta", now_ns, sequence=self._chain.at, previous=previous
         )
@@ -249,14 +250,17 @@ class _Chain:
         self.at += _LEAST_STEP + self._dice.below(_MOST_STEP - _LEAST_STEP)
 
 
+_LEVEL = ("side", "price", "amount", "orders")
+_NO_CHANGES: Columns = {name: [] for name in (*_LEVEL, "level")}
+
+
 def _changed(before: Answer, after: Answer) -> Columns:
     """Return the levels that are others now; those that are gone with amount 0, first."""
     old, new = _levels(before), _levels(after)
     gone = [(*key, 0, 0) for key in old if key not in new]
     other = [(*key, *level) for key, level in new.items() if old.get(key) != level]
     rows = gone + other
-    names = ("side", "price", "amount", "orders")
-    columns = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(_LEVEL)}
     return columns | {"level": [None] * len(rows)}
 
 

@@ -216,7 +216,9 @@ def _wire_of_v1(options: argparse.Namespace, listed: AbstractSet[str]) -> Wire:
         cuts_times=True,
     )
     beats = Beats(options.ping_every, unit_ns=10**9 if options.ping_unit == "s" else 10**6)
-    rules = v1_rules(acknowledges=options.ack, incremental=options.incremental_depth)
+    rules = v1_rules(
+        acknowledges=options.ack, incremental=options.incremental_depth, pace=options.push_every
+    )
     line = Line("/kline-api/ws", rules, beats, turn_s=options.push_every)
     terms = Terms(listed=frozenset(listed))
     return Wire(dialect, "/v1/", terms, (line,), clock_window_s=options.clock_window)

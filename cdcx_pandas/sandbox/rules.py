@@ -145,11 +145,11 @@ class Wire:
     refusal: Mapping[str, Any] | None = None
 
 
-def v1_rules(*, acknowledges: bool, incremental: bool) -> Rules:
-    """Return the rules of V1, whose servers differ in these two."""
+def v1_rules(*, acknowledges: bool, incremental: bool, pace: float = 1.0) -> Rules:
+    """Return the rules of V1, whose servers differ in these; `pace` is that of repetitions."""
 
     def make(asked: feeds.Asked) -> v1.Feed:
-        return v1.Feed(asked.channel, incremental)
+        return v1.Feed(asked.channel, incremental, pace)
 
     rule = Rule(make, acknowledged=acknowledges)
     return dict.fromkeys((TickerChannel, TradeChannel, KlineChannel, DepthChannel), rule)

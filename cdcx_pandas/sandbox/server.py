@@ -8,7 +8,7 @@ written by the dialect again. A path's beginning chooses the wire.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import socket
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -20,9 +20,10 @@ from aiohttp import web
 from cdcx_pandas import messages as m
 from cdcx_pandas import operations as op
 from cdcx_pandas.errors import BadRequest, CdcxError, ClockSkew, RateLimited
-from cdcx_pandas.sandbox.faults import Fault, Script, read_fault, spoiled, with_holes
+from cdcx_pandas.sandbox.chaos import Chaos, Diary
+from cdcx_pandas.sandbox.control import Control
+from cdcx_pandas.sandbox.faults import Fault, Script, spoiled, with_holes
 from cdcx_pandas.sandbox.keys import make_keys, may
-from cdcx_pandas.sandbox.ledger import USER
 from cdcx_pandas.sandbox.listener import CLOSING_S
 from cdcx_pandas.sandbox.streaming import House, Streams
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from cdcx_pandas.credentials import Secret
     from cdcx_pandas.dialects.base import Limit
     from cdcx_pandas.sandbox.exchange import Exchange
-    from cdcx_pandas.sandbox.listener import Listener
     from cdcx_pandas.sandbox.rules import Wire
     from cdcx_pandas.transport.clock import Clock
 
@@ -98,7 +98,6 @@ class Server:
         self.exchange = exchange
         self.wires = wires
         self.options = options
-        self.control_token = secrets.token_urlsafe(24)
         self.port = 0
         self.stopped = asyncio.Event()
         self._clock = clock
@@ -114,9 +113,22 @@ class Server:
         self._script = Script()
         self._seen: deque[tuple[str, str, int]] = deque(maxlen=_REMEMBERED)
         self._counted: Counter[str] = Counter()
-        house = House(exchange, clock, self._script, self._keys, options.unlimited)
+        self._chaos, self._diary = Chaos(), Diary()
+        house = House(
+            exchange,
+            clock,
+            self._script,
+            self._chaos,
+            self._diary,
+            self._keys,
+            options.unlimited,
+        )
         self._streams = [Streams(wire, line, house) for wire in wires for line in wire.lines]
+        self._control = Control(house, self._streams, self.stopped, self._restart, self._asked)
+        self.control_token = self._control.token
         self._runner: web.AppRunner | None = None
+        self._site: web.BaseSite | None = None
+        self._place: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # ----------------------------------------------------------------------------- life
@@ -126,23 +138,57 @@ class Server:
         app = web.Application(client_max_size=_BODY_CAP)
         for streams in self._streams:
             app.router.add_get(streams.line.path, self._streaming(streams))
-        app.router.add_route("*", "/sandbox/{what}", self._control)
+        app.router.add_route("*", "/sandbox/{what}", self._control.serve)
         app.router.add_route("*", "/{path:.*}", self._ask)
         app.on_response_prepare.append(self._date)
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=CLOSING_S
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, LOOPBACK, port)
-        await site.start()
-        (address,) = self._runner.addresses
-        self.port = address[1]
+        self.port = await self._listen(web.TCPSite(self._runner, LOOPBACK, port))
         self._tasks = [
             asyncio.create_task(running) for streams in self._streams for running in streams.run()
         ]
 
+    async def _listen(self, site: web.BaseSite) -> int:
+        """Take connections from now on; return the port."""
+        assert self._runner is not None, "made by start"
+        await site.start()
+        self._site = site
+        (address,) = self._runner.addresses
+        return int(address[1])
+
+    async def _restart(self, seconds: float) -> None:
+        """Go away, with all connections cut and new ones refused, and come back."""
+        assert self._runner is not None, "started"
+        if self._site is not None:  # not away already
+            await self._site.stop()
+            self._site = None
+        if self._place is None:
+            # Bound and not listened to: refused, and yet nobody else gets the port, as the own
+            # end of a connection, say.
+            self._place = socket.socket()
+            self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._place.bind((LOOPBACK, self.port))
+        self._cut_all()
+        await asyncio.sleep(seconds)
+        place, self._place = self._place, None
+        await self._listen(web.SockSite(self._runner, place))
+
+    def _cut_all(self) -> None:
+        for streams in self._streams:
+            for listener in list(streams.listeners):
+                listener.abort()
+        served = self._runner.server if self._runner is not None else None
+        for connection in served.connections if isinstance(served, web.Server) else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
     async def stop(self) -> None:
         """Close everything."""
+        await self._control.stop()
+        if self._place is not None:
+            self._place.close()
         for task in self._tasks:
             task.cancel()
         for streams in self._streams:
@@ -169,6 +215,9 @@ class Server:
     def _count(self, request: web.Request) -> None:
         self._seen.append((request.method, request.path, time.monotonic_ns()))
         self._counted[request.path] += 1
+
+    def _asked(self) -> dict[str, Any]:
+        return {"counts": dict(self._counted), "seen": list(self._seen)}
 
     def _wire_of(self, path: str) -> Wire:
         return next((w for w in self.wires if path.startswith(w.prefix)), self.wires[0])
@@ -268,57 +317,6 @@ class Server:
         await answer.write(response.body[: len(response.body) // 2])
         return _abort(request)
 
-    async def _control(self, request: web.Request) -> web.Response:
-        """Take orders of the one who started the sandbox: faults, state, stop."""
-        given = request.headers.get("X-Sandbox-Token", "")
-        if not secrets.compare_digest(given.encode(), self.control_token.encode()):
-            return web.json_response({"error": "the token is missing or wrong"}, status=403)
-        match request.method, request.match_info["what"]:
-            case "POST", "faults":
-                try:
-                    self._script.add(read_fault(await request.json()))
-                except (BadRequest, ValueError) as error:
-                    return web.json_response({"error": str(error)}, status=400)
-            case "DELETE", "faults":
-                self._script.clear()
-            case "POST", "cut":
-                code = request.query.get("code", "")
-                for listener in self._listeners():
-                    listener.close(int(code)) if code.isdecimal() else listener.abort()
-            case "POST", "stop":
-                self.stopped.set()
-            case "GET", "state":
-                return web.json_response(self._state())
-            case _:
-                return web.json_response({"error": "no such order"}, status=404)
-        return web.json_response({"done": True})
-
-    def _state(self) -> dict[str, Any]:
-        """Tell what a test cannot see from outside."""
-        now_ns = self._clock.now_ns()
-        asked = op.GetOrderHistory(page_size=_REMEMBERED)
-        orders = self.exchange.answer(asked, now_ns, USER).columns
-        try:
-            self.exchange.ledger.check()
-        except AssertionError as error:
-            conserved = str(error)
-        else:
-            conserved = ""
-        return {
-            "run": self.exchange.run,
-            "now_ns": now_ns,
-            "counts": dict(self._counted),
-            "seen": list(self._seen),
-            "listeners": len(self._listeners()),
-            "feeds": sum(len(streams.hub) for streams in self._streams),
-            "faults": len(self._script),
-            "ledger": conserved or "conserved",
-            "orders": [
-                {k: None if v is None else str(v) for k, v in zip(orders, row, strict=True)}
-                for row in zip(*orders.values(), strict=True)
-            ],
-        }
-
     # ----------------------------------------------------------------------------- stream
 
     def _streaming(
@@ -326,16 +324,18 @@ class Server:
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._count(request)
-            fault = self._script.next_for(request.path) or Fault()
+            fault = self._script.next_for(request.path)
+            if fault is None and self._chaos.is_on(self._clock.monotonic()):
+                fault = self._chaos.of_opening()
+            fault = fault or Fault()
+            if fault.kind:
+                self._diary.note(f"opening: {fault.kind}")
             await self._suffer_before(request, fault)
             if fault.status is not None:
                 return _http(spoiled(fault, request.path, m.HttpResponse(200, b"")))
             return await streams.serve(request, fault)
 
         return handle
-
-    def _listeners(self) -> list[Listener]:
-        return [listener for streams in self._streams for listener in streams.listeners]
 
 
 def _http(response: m.HttpResponse) -> web.Response:

@@ -40,12 +40,13 @@ _NO_NEWS = frozenset({"time", "bid_amount", "ask_amount"})
 
 @dataclass
 class Feed:
-    """One channel: what was told last."""
+    """One channel: what was told last; `pace` is what the cadence of repetitions is times."""
 
     every_s: ClassVar[float] = 0.0
 
     channel: Channel
     incremental: bool = False
+    pace: float = 1.0
     last_id: int | None = None
     last: Columns = field(default_factory=dict)
     book: Answer | None = None
@@ -110,11 +111,12 @@ class Feed:
     def _books(self, exchange: Exchange, now_ns: int, monotonic: float) -> Iterator[m.Update]:
         assert isinstance(self.channel, DepthChannel), "only depth feeds have books"
         key = exchange.book_key(self.channel.symbol, now_ns)
-        if key == self.book_key and monotonic - self.told_at < REPEAT_BOOK_S:
+        if key == self.book_key and monotonic - self.told_at < REPEAT_BOOK_S * self.pace:
             return
         before, self.book = self.book, self._book(exchange, now_ns)
         self.book_key, self.told_at = key, monotonic
-        if not self.incremental or not before or monotonic - self.whole_at > WHOLE_BOOK_EVERY_S:
+        whole_s = WHOLE_BOOK_EVERY_S * self.pace
+        if not self.incremental or not before or monotonic - self.whole_at > whole_s:
             self.whole_at = monotonic
             yield self._update(self.book, now_ns)
             return

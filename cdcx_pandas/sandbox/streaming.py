@@ -16,11 +16,11 @@ from aiohttp import WSMsgType, web
 
 from cdcx_pandas import messages as m
 from cdcx_pandas.errors import AuthError, CdcxError, ClockSkew, ProtocolError, UnknownSymbol
-from cdcx_pandas.sandbox.faults import Fault, spoiled_frame
 from cdcx_pandas.sandbox.feeds import Asked
 from cdcx_pandas.sandbox.hub import Broadcast, Hub
 from cdcx_pandas.sandbox.keys import may_read
 from cdcx_pandas.sandbox.listener import Listener, framed
+from cdcx_pandas.sandbox.mischief import Mischief, suffer
 from cdcx_pandas.sandbox.stream import Pings, reply_to
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from cdcx_pandas.channels import Channel
     from cdcx_pandas.credentials import Secret
+    from cdcx_pandas.sandbox.chaos import Chaos, Diary
     from cdcx_pandas.sandbox.exchange import Exchange
-    from cdcx_pandas.sandbox.faults import Script
+    from cdcx_pandas.sandbox.faults import Fault, Script
     from cdcx_pandas.sandbox.keys import Key
     from cdcx_pandas.sandbox.rules import Line, Wire
     from cdcx_pandas.transport.clock import Clock
@@ -48,8 +49,10 @@ class House(NamedTuple):
     ----------
     exchange, clock
         What is told, and the venue's time.
-    script, keys
-        What shall go wrong, and who may ask.
+    script, chaos, diary
+        What shall go wrong, what may by chance, and what did.
+    keys
+        Who may ask.
     unlimited
         Whether limits of connections are left out.
     """
@@ -57,6 +60,8 @@ class House(NamedTuple):
     exchange: Exchange
     clock: Clock
     script: Script
+    chaos: Chaos
+    diary: Diary
     keys: Mapping[str, Key]
     unlimited: bool
 
@@ -76,7 +81,11 @@ class Streams:
         self.line = line
         self.listeners: set[Listener] = set()
         self._wire, self._dialect = wire, wire.dialect
-        self._exchange, self._clock, self._script, self._keys, self._unlimited = house
+        self._exchange, self._clock = house.exchange, house.clock
+        self._keys, self._unlimited = house.keys, house.unlimited
+        self._mischief = Mischief(
+            house.script, house.chaos, house.diary, self._dialect.encode_frame, self._named
+        )
         self.hub: Hub[Listener] = Hub(house.exchange, line.rules, self._named)
 
     def run(self) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -97,8 +106,9 @@ class Streams:
         await socket.prepare(request)
         pings = None if fault.no_pings else self._pings()
         listener = Listener(self._dialect, request, pings, muted=fault.mute)
-        if fault.close is not None:
-            listener.close(fault.close)
+        suffer(fault, listener)
+        if fault.cut_inside:
+            listener.cut_inside()
         self.listeners.add(listener)
         try:
             await self._listen(listener, socket)
@@ -257,17 +267,12 @@ class Streams:
     def _push(self, broadcast: Broadcast[Listener], now_ns: int, monotonic: float) -> None:
         """Tell all listeners of a feed what is due: written once, sent to each."""
         for update in broadcast.feed.due(self._exchange, now_ns, monotonic):
-            payload = self._dialect.encode_frame(update)
-            fault = self._script.next_on(self._named(update.channel)) if self._script else None
-            if fault is None:
-                frame = framed(payload)
-                for listener in list(broadcast.listeners):
-                    listener.write(frame)
-            elif not fault.mute:
-                told = framed(spoiled_frame(fault, payload)) * (2 if fault.twice else 1)
-                asyncio.get_running_loop().call_later(
-                    fault.delay_s, _spoil, fault, told, list(broadcast.listeners)
-                )
+            if self._mischief.is_on(monotonic):
+                self._mischief.tell(update, list(broadcast.listeners), monotonic)
+                continue
+            frame = framed(self._dialect.encode_frame(update))
+            for listener in list(broadcast.listeners):
+                listener.push(update.channel, frame)
 
     async def _ping_for_ever(self) -> None:
         """Ask every listener now and then whether it is there; let go who never answers."""
@@ -286,14 +291,3 @@ class Streams:
                     listener.abort()
                 else:
                     listener.close(beats.close)
-
-
-def _spoil(fault: Fault, frame: bytes, listeners: list[Listener]) -> None:
-    """Do to the listeners of a channel what was ordered."""
-    for listener in listeners:
-        if fault.drop:
-            listener.abort()
-        elif fault.close is not None:
-            listener.close(fault.close)
-        else:
-            listener.write(frame)

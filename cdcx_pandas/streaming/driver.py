@@ -89,11 +89,11 @@ class Driver(Core):
 
     def stop(self) -> None:
         """Leave the connections; those nobody else uses end."""
-        self._stopped.set()
+        with self.lock:
+            self._stopped.set()
+            self.stopped(self.place.now())
         for connection in self.connections:
             connection.leave(self)
-        with self.lock:
-            self.stopped(self.place.now())
         if self._recorder is not None:
             self._recorder.close()
 
@@ -102,20 +102,25 @@ class Driver(Core):
     def opened(self, connection: Connection, now: Now, venue_ms: int) -> None:
         """Take note of a new connection."""
         with self.lock:
-            self._note("opened", now, self._number(connection), venue_ms)
-            self._states.setdefault(connection, (connection.state, connection.why))
+            if not self._stopped.is_set():
+                self._note("opened", now, self._number(connection), venue_ms)
+                self._states.setdefault(connection, (connection.state, connection.why))
 
     def heard(
         self, connection: Connection, frames: list[str | bytes], events: list[Event], now: Now
     ) -> None:
         """Take frames, and what they mean."""
         with self.lock:
+            if self._stopped.is_set():
+                return  # the last words of what was left
             self._note("frames" if frames else "tick", now, self._number(connection), frames)
             self.take(connection, events, now)
 
     def ended(self, connection: Connection, ending: Ending, events: list[Event], now: Now) -> None:
         """Take note of the end of a connection, or of an attempt."""
         with self.lock:
+            if self._stopped.is_set():
+                return
             self._note("ended", now, self._number(connection), list(ending))
             self.lost(events, ending.why)
             self.take(connection, events, now)
@@ -170,12 +175,16 @@ class Driver(Core):
             answer = self.session.run(question.operation)
         except e.CdcxError as error:
             with self.lock:
+                if self._stopped.is_set():
+                    return
                 now = self.place.now()
                 self._note("failed", now, place, question.is_probe)
                 self.last_error = f"{error.what} {error.why}".strip()
                 self.watch.failed(question, now)
         else:
             with self.lock:
+                if self._stopped.is_set():
+                    return
                 now = self.place.now()
                 asked = _operation_told(question.operation)
                 self._note("answered", now, place, question.is_probe, asked, answer.columns)

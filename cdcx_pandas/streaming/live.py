@@ -22,14 +22,13 @@ from cdcx_pandas.channels import (
     TradeChannel,
 )
 from cdcx_pandas.engines.stream import State
-from cdcx_pandas.engines.watch import MARKET, USER
-from cdcx_pandas.frames.schema import to_frame
+from cdcx_pandas.engines.watch import EVERYTHING, MARKET, USER
+from cdcx_pandas.frames.schema import ATTRS_KEY
 from cdcx_pandas.provenance import iso, provenance
 from cdcx_pandas.streaming import registry, shown
 from cdcx_pandas.streaming.callbacks import Callbacks
 from cdcx_pandas.streaming.scene import Scenes
 from cdcx_pandas.streaming.verifying import verified
-from cdcx_pandas.tables import FILLS, KLINES, TRADES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,7 @@ _KINDS: dict[str, type[Any]] = {
     "ticker": TickerChannel, "orders": OrderChannel, "my_trades": FillChannel,
     "account": BalanceChannel,
 }  # fmt: skip
-_ROLLING = {"klines": KLINES, "trades": TRADES, "my_trades": FILLS}
+_ROLLING = ("klines", "trades", "my_trades")
 
 
 class Live:
@@ -57,9 +56,11 @@ class Live:
     Attributes
     ----------
     symbols, period
-        What is watched.
+        What is watched; ``("*",)`` is every market.
     is_paused, is_stopped
         Whether the picture stands still, and whether all is over.
+    is_guest
+        Whether only a picker of another stream's picture asked for it.
 
     Notes
     -----
@@ -69,9 +70,9 @@ class Live:
 
     def __init__(self, core: Core, wish: Wish, *, units: dict[str, Decimal | None]) -> None:
         plan = core.watch.plan
-        self.symbols = plan.symbols
+        self.symbols = (EVERYTHING,) if plan.is_everything else plan.symbols
         self.period = plan.period
-        self.is_paused = self.is_stopped = False
+        self.is_paused = self.is_stopped = self.is_guest = False
         self.wish = wish
         self._core, self._units = core, units
         self._watch = core.watch
@@ -316,9 +317,10 @@ class Live:
     ) -> Callable[[pd.DataFrame], Any]:
         """Call a function with the new rows of a channel, at most ten times a second.
 
-        Of ``"depth"`` and ``"ticker"`` it gets the frame as it is now, of the others the rows
-        since its last call. All functions are called on one thread; what they raise is counted
-        in `health` and harms nothing.
+        Of ``"klines"``, ``"trades"`` and ``"my_trades"`` it gets the rows since its last call
+        (of a bar that forms, each of its states), of the others the frame as it is now. All
+        functions are called on one thread; what they raise is counted in `health` and harms
+        nothing.
 
         Raises
         ------
@@ -326,31 +328,24 @@ class Live:
             The channel is not watched.
         """
         self._check_watched(channel)
-        self._watch.listen(channel)
+        if channel in _ROLLING:
+            self._frame_of(channel).listen()
         self._callbacks.add(channel, function)
         return function
 
     def _fresh(self, channel: str) -> pd.DataFrame | None:
+        """Return what is new of a channel: rows, or the frame as it is now; None if nothing is."""
+        if channel in _ROLLING:
+            with self._core.lock:
+                rows = self._frame_of(channel).fresh()
+            if rows is not None:
+                rows.attrs[ATTRS_KEY] = self._told(channel)
+            return rows
         with self._core.lock:
-            kept = self._watch.fresh[channel]
-            batches = list(kept)
-            kept.clear()
-        if not batches:
-            return None
-        if channel == "depth":
-            return self.depth
-        if channel in {"ticker", "orders", "account"}:
-            return self._board(channel)
-        table = _ROLLING[channel]
-        names = [column.name for column in table.fields] + ["symbol"]
-        joined = {
-            name: [v for one in batches for v in one.get(name) or [None] * len(one["time"])]
-            for name in names
-        }
-        frame = to_frame(table, joined, provenance=self._told(channel))
-        if channel != "my_trades" and not self._watch.plan.is_single:
-            frame.insert(0, "symbol", joined["symbol"])
-        return frame
+            if channel not in self._watch.changed:
+                return None
+            self._watch.changed.discard(channel)
+        return self.depth if channel == "depth" else self._board(channel)
 
     def wait(self, timeout: float = 30.0) -> bool:
         """Wait until every market channel has data and its past is there.
@@ -413,6 +408,11 @@ class Live:
     def other(self, symbol: str, period: str) -> Live:
         """Return the `Live` of another market or period, with the same options; it blocks."""
         return self.wish.other(symbol, period)
+
+    def leave(self) -> None:
+        """Take note that a picture shows it no more: a guest ends then."""
+        if self.is_guest:
+            self.stop()
 
     def cut(self) -> None:
         """Cut the wire of a sandbox, to see what happens."""

@@ -9,7 +9,7 @@ from cdcx_pandas import errors as e
 from cdcx_pandas import launch
 from cdcx_pandas.arguments import to_limit, to_period, to_step, to_symbols
 from cdcx_pandas.engines.reconnect import Policy
-from cdcx_pandas.engines.watch import MARKET, USER, Plan, Watch
+from cdcx_pandas.engines.watch import EVERYTHING, MARKET, USER, Plan, Watch
 from cdcx_pandas.session import Session, current_session
 from cdcx_pandas.streaming import registry
 from cdcx_pandas.streaming.driver import Driver
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cdcx_pandas.arguments import Period
     from cdcx_pandas.tables import Columns
 
-EVERYTHING = "*"
 _LISTED = ("symbol", "venue_symbol", "base", "quote", "kind", "price_precision", "amount_precision")
 
 
@@ -66,10 +65,15 @@ class Wish:
         """Return the `Live` of another market or period."""
         if not self.again:
             raise e.Unsupported("A recording holds what was recorded, and nothing else.")
-        return live(symbol, period, **self.again)
+        known = registry.every()
+        found = live(symbol, period, **self.again)
+        found.is_guest = found not in known
+        return found
 
     def decimals(self, symbol: str) -> dict[str, int]:
         """Return how many decimals prices and amounts of a market have."""
+        if symbol not in self.listing["symbol"]:
+            return {"price": 2, "amount": 4}  # of everything
         at = self.listing["symbol"].index(symbol)
         price, amount = (self.listing[f"{name}_precision"][at] for name in ("price", "amount"))
         return {"price": 2 if price is None else price, "amount": 4 if amount is None else amount}
@@ -153,7 +157,9 @@ def live(
 
     key = (session.venue.name, session.dialect.name, plan.symbols, plan.is_single, plan.period)
     options = (plan, session.venue, credentials, str(record), policy)
-    return registry.running(key, options, make)
+    found = registry.running(key, options, make)
+    found.is_guest = False
+    return found
 
 
 def _plan(
@@ -173,18 +179,17 @@ def _plan(
             why=f"There are {', '.join((*MARKET, *USER))}.",
             sent="no",
         )
-    rows = to_limit(window)
-    if rows is None:
-        raise e.BadRequest("window: how many rows are kept must be said.", sent="no")
+    rows = to_limit(window, "window") or 1
     name = to_period(period, session.dialect.periods, session.venue.name)
     if symbols == EVERYTHING:
         listing = session.listed()
-        return Plan(tuple(listing["symbol"]), False, name, ("ticker",), 0, rows)  # noqa: FBT003  # a field by its place
+        return Plan(
+            tuple(listing["symbol"]), is_single=False, period=name, channels=("ticker",),
+            window=rows, is_everything=True,
+        )  # fmt: skip
     is_single = isinstance(symbols, str)
     names = to_symbols([symbols] if isinstance(symbols, str) else symbols)
     markets = tuple(dict.fromkeys(session.symbol(one) for one in names))
-    if not markets:
-        raise e.BadRequest("symbols: there is none.", todo='Write "btcusdt", or a list.', sent="no")
     return Plan(markets, is_single, name, words, to_step(step), rows)
 
 
@@ -214,9 +219,12 @@ def _units(plan: Plan, session: Session, *, merges: bool) -> dict[str, Decimal |
 def _wish(plan: Plan, session: Session, policy: Policy) -> Wish:
     listing = session.listed()
     again = {
-        "channels": plan.channels, "step": plan.step, "window": plan.window, "session": session,
+        "channels": MARKET if plan.is_everything else plan.channels,
+        "step": plan.step,
+        "window": plan.window,
+        "session": session,
         "policy": policy,
-    }  # fmt: skip
+    }
     sandbox = launch.serving(session.venue.ws) if session.venue.simulated else None
     return Wish(
         plan.step, session.dialect.periods, tuple(listing["symbol"]), listing, again, sandbox

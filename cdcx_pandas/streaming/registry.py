@@ -42,11 +42,15 @@ def forget(live: Live) -> None:
                 del _running[key]
 
 
+def every() -> list[Live]:
+    """Return all streams that run."""
+    with _lock:
+        return [live for _, live in _running.values()]
+
+
 def stop_all() -> None:
     """Stop all streams of this kernel."""
-    with _lock:
-        every = [live for _, live in _running.values()]
-    for live in every:
+    for live in every():
         with contextlib.suppress(Exception):  # the kernel ends anyway
             live.stop()
 

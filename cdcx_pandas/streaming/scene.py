@@ -7,6 +7,7 @@ from collections import OrderedDict
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cdcx_pandas.engines.stream import State
 from cdcx_pandas.operations import GetKlines
 from cdcx_pandas.periods import FIXED_NS
 from cdcx_pandas.streaming.shown import merged
@@ -31,6 +32,7 @@ _BOARD = ("symbol", "last", "bid", "ask", "change", "volume")
 class _Shown(NamedTuple):
     """What a scene had, so that the next one can leave it out."""
 
+    seen: int
     trade: tuple[int, int]
     book: int
     gaps: int
@@ -57,6 +59,8 @@ class Scenes:
         symbol = symbol if symbol in live.symbols else live.symbols[0]
         with core.lock:
             before = None if since is None else self._sent.get((symbol, since))
+            if before is not None and before.seen == core.watch.version:
+                return self._always(symbol) | {"version": since, "key": False}
             self._count += 1
             scene, now_shown = self._scene(symbol, before)
             self._sent[symbol, self._count] = now_shown
@@ -64,13 +68,16 @@ class Scenes:
                 self._sent.popitem(last=False)
         return scene | {"version": self._count, "key": before is None}
 
-    def _scene(self, symbol: str, before: _Shown | None) -> tuple[dict[str, Any], _Shown]:
+    def _always(self, symbol: str) -> dict[str, Any]:
+        """Return what is told each time: what is watched, and how the stream is."""
         live, core = self._live, self._core
         watch, place, wish = core.watch, core.place, live.wish
         state, why = core.state()
         length = FIXED_NS.get(live.period)
         health = live.told_health()
-        scene: dict[str, Any] = {
+        if state == State.LIVE and not health["callback_errors"]:
+            health["last_error"] = ""  # what is over
+        return {
             "symbol": symbol, "symbols": list(live.symbols), "pickable": list(wish.pickable),
             "period": live.period, "periods": list(wish.periods),
             "period_ms": None if length is None else length // NS_PER_MS,
@@ -86,6 +93,11 @@ class Scenes:
                 )},
             },
         }  # fmt: skip
+
+    def _scene(self, symbol: str, before: _Shown | None) -> tuple[dict[str, Any], _Shown]:
+        """Return all that is to be seen, or what changed since it was shown."""
+        watch = self._core.watch
+        scene = self._always(symbol)
         last_trade = (0, 0) if before is None else before.trade
         if watch.klines is not None:
             scene["bars"] = self._bars(
@@ -102,11 +114,12 @@ class Scenes:
         if before is None or before.gaps != watch.gaps.version:
             scene["gaps"] = _gaps(watch.gaps, symbol)
         board = -1 if watch.tickers is None else watch.tickers.version
-        if watch.tickers is not None and (before is None or before.board != board):
+        is_priced = before is None or before.board != board or before.book != book_version
+        if watch.tickers is not None and is_priced:
             scene["price"] = self._price(symbol)
-            if len(live.symbols) > 1:
+            if len(watch.plan.symbols) > 1:
                 scene["board"] = self._board()
-        return scene, _Shown(last_trade, book_version, watch.gaps.version, board)
+        return scene, _Shown(watch.version, last_trade, book_version, watch.gaps.version, board)
 
     def _bars(self, frame: RollingFrame, symbol: str, count: int) -> list[list[Any]]:
         is_single = self._core.watch.plan.is_single
@@ -135,12 +148,17 @@ class Scenes:
     def _price(self, symbol: str) -> dict[str, Any]:
         tickers = self._core.watch.tickers
         row = (tickers.get(symbol) if tickers is not None else None) or {}
-        return {name: _finite(row.get(name)) for name in _PRICE}
+        price = {name: _finite(row.get(name)) for name in _PRICE}
+        book = self._core.watch.books.get(symbol)
+        if book is not None and price["bid"] is price["ask"] is None:  # V1's tickers tell neither
+            price["bid"], price["ask"] = map(_finite, book.best())
+        return price
 
     def _board(self) -> list[list[Any]]:
         tickers = self._core.watch.tickers
         assert tickers is not None, "asked for where there are tickers"
-        rows = [tickers.get(symbol) or {"symbol": symbol} for symbol in self._live.symbols]
+        symbols = self._core.watch.plan.symbols
+        rows = [tickers.get(symbol) or {"symbol": symbol} for symbol in symbols]
         return [[row["symbol"], *(_finite(row.get(name)) for name in _BOARD[1:])] for row in rows]
 
     def older_bars(self, symbol: str, before_ms: int, count: int) -> list[list[Any]]:

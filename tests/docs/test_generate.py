@@ -31,7 +31,8 @@ def test_the_matrix_names_every_function_that_asks() -> None:
     """No public reading function is left out of the support matrix."""
     import cdcx_pandas as cdcx
 
-    told = {call.partition("(")[0] for call in generator().QUESTIONS}
-    no_question = {"concat", "limits", "use"}
+    made = generator()
+    told = {call.partition("(")[0] for call in (*made.QUESTIONS, *made.STREAMS)}
+    no_question = {"concat", "limits", "replay", "use"}
     functions = {name for name in cdcx.__all__ if name.islower()} - no_question
     assert functions <= told

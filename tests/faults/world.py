@@ -26,6 +26,8 @@ from cdcx_pandas.tables import DEPTH, KLINES, NS_PER_MS, NS_PER_S, TICKERS, TRAD
 
 SYMBOL = "btcusdt"
 BEGIN_NS = 1_700_000_040 * NS_PER_S
+CALM_S = 100.0
+"""Enough for everything that is to be repaired."""
 CHANNELS = ("klines", "trades", "depth", "ticker")
 
 
@@ -171,6 +173,7 @@ class World:
         self._order = 0
         self._line = 0  # the connection that lives, 0 for none
         self._half_open = False
+        self._is_over = False
         self._muted: set[Channel] = set()
         self._subscribed: set[Channel] = set()
         self._held: dict[Channel, str | bytes] = {}
@@ -214,10 +217,13 @@ class World:
         self.now = end
 
     def calm(self) -> None:
-        """Let nothing go wrong any more."""
+        """Let nothing go wrong any more until all is repaired; then let the market be quiet."""
         self.faults = Faults()
         self._muted.clear()
         self._half_open = False
+        self.run(CALM_S)
+        self._is_over = True
+        self.run(1.0)  # what is on its way arrives
 
     # ------------------------------------------------------------------------------ client
 
@@ -283,7 +289,9 @@ class World:
                 self.watch.failed(question, self.moment())
                 newer = None
             else:
-                newer = self.watch.answered(question, self._answer(question.operation), self.moment())
+                newer = self.watch.answered(
+                    question, self._answer(question.operation), self.moment()
+                )
             if question.is_probe:
                 self.stream.probed(question.channel, is_newer=newer, now=self.now)
             self._after()
@@ -328,6 +336,8 @@ class World:
 
     def _market_moves(self) -> None:
         """Let something happen, and tell it."""
+        if self._is_over:
+            return
         rate = self.market.rate
         if self.rng.random() < 0.5:
             row = self.market.trade(self.ns)
@@ -347,8 +357,13 @@ class World:
         if self.whole_books:
             self._tell(self._depth(), self.market.book_columns(), DEPTH)
             return
-        columns = {"side": [change["side"]], "level": [None], "price": [change["price"]],
-                   "amount": [change["amount"]], "orders": [1 if change["amount"] else 0]}  # fmt: skip
+        columns = {
+            "side": [change["side"]],
+            "level": [None],
+            "price": [change["price"]],
+            "amount": [change["amount"]],
+            "orders": [1 if change["amount"] else 0],
+        }
         numbers = (change["sequence"], change["previous"]) if self.has_numbers else (None, None)
         self._tell(self._depth(), columns, DEPTH, "delta", *numbers)
 
@@ -358,8 +373,7 @@ class World:
         columns: dict[str, list[Any]],
         table: Any,
         mode: Any = "snapshot",
-        sequence: int | None = None,
-        previous: int | None = None,
+        *chain: int | None,
     ) -> None:
         if channel not in self._subscribed or self._line <= 0:
             return
@@ -367,7 +381,7 @@ class World:
             columns = columns | {"updated": columns["time"]}
         if table is TRADES and not self.has_numbers:
             columns = {k: v for k, v in columns.items() if k != "match_id"}
-        update = m.Update(channel, Answer(table, columns), mode, self.ns, None, sequence, previous)
+        update = m.Update(channel, Answer(table, columns), mode, self.ns, None, *chain)
         self._network(channel, self.dialect.encode_frame(update))
 
     def _network(self, channel: Channel, frame: str | bytes) -> None:
@@ -487,11 +501,10 @@ def _problems_of_trades(world: World) -> list[str]:
             found.append(f"trade {id_} invented or wrong")
             break
     known = set(ids)
-    first, last = int(ids[0]), int(world.market.trades[-1]["id"])
     lost = [
         row
         for row in world.market.trades
-        if first <= int(row["id"]) <= last
+        if int(row["id"]) >= int(ids[0])
         and row["id"] not in known
         and not any(start <= row["time"] <= end for start, end in lost_in)
     ]

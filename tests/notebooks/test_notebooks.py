@@ -21,7 +21,7 @@ def test_the_notebook_runs(path: Path, dialect: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # untyped
     for cell in notebook.cells:
-        cell.source = cell.source.replace("use(VENUE)", f"use(VENUE, dialect={dialect!r})")
+        cell.source = cell.source.replace("use(VENUE", f"use(VENUE, dialect={dialect!r}")
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [cell for cell in codes if cell.outputs]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -24,6 +25,13 @@ T = TypeVar("T")
 
 # Who stops listening to it leaves its socket to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Let what it left behind go here, where it is known of, and not in another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

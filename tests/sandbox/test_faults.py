@@ -331,7 +331,7 @@ def test_who_does_not_read_is_let_go(broken: Broken) -> None:
         with suppress(ConnectionError):  # let go before all was asked
             for _ in range(3000):  # 35 MB of answers
                 lazy.send("req", "market_btcusdt_kline_1min", pageSize=300)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while broken.state()["listeners"] == 2:
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -80,11 +80,8 @@ class BarTrack:
 
     def news(self, update: m.Update, now: Now) -> None:
         """Take how bars stand."""
-        if self._suspects and self._heard_ns is not None:
-            self._open_gap = self._open_gap or self._gaps.open(
-                Gap("klines", self.channel.symbol, self._heard_ns, now.ns, self._suspects, None)
-            )
-            self._open_gap.end = now.ns
+        if self._open_gap is not None and self._suspects:
+            self._gaps.widen(self._open_gap, now.ns)
         self._suspects = ""
         self.heard_at, self._heard_ns = now.monotonic, now.ns
         self._form(update.answer.columns, now)
@@ -100,9 +97,12 @@ class BarTrack:
             self._forming[row[0]] = row[1:]
         self.frame.form(self._complete(some, now, closed=False))
 
-    def interrupted(self, why: str, _: Now) -> None:
-        """Suspect that bars are missed from now on."""
+    def interrupted(self, why: str, now: Now) -> None:
+        """Declare that bars may be missed from the last news on."""
         self._suspects = why
+        if self._open_gap is None and self._heard_ns is not None:
+            gap = Gap("klines", self.channel.symbol, self._heard_ns, now.ns, why)
+            self._open_gap = self._gaps.open(gap)
 
     def resumed(self, _: Now) -> None:
         """Ask for the bars since."""
@@ -199,5 +199,8 @@ class BarTrack:
             return False
         return self._forming.get(time) != tuple(bar)
 
-    def tick(self, _: Now) -> None:
-        """Do nothing: bars wait for questions."""
+    def tick(self, now: Now) -> None:
+        """Let the gap grow as long as there is no news, second by second."""
+        gap = self._open_gap
+        if gap is not None and self._suspects and now.ns - gap.end >= NS_PER_S:
+            self._gaps.widen(gap, now.ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cdcx_pandas.dialects.reading import rows_of
 from cdcx_pandas.engines.tracks.gaps import Gap
 from cdcx_pandas.engines.tracks.track import Asking, Now
 from cdcx_pandas.operations import GetAccount, GetOrderHistory, GetTicker
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
 SLACK_NS = 300 * 10**9
 """After an interruption orders are asked for again from so long before it."""
+FIRST_S = 2.0
+"""A stream mostly tells the ticker at once; the venue is asked where it did not."""
 PAST_NS = 86_400 * 10**9
 """Of the time before the stream, one day is asked for."""
 
 
 class Board:
-    """Rows by key, in the order in which their keys were first seen.
+    """Rows by key: those of `order` first, then in the order in which they were first seen.
 
     Parameters
     ----------
@@ -33,15 +36,18 @@ class Board:
         What the rows are.
     most
         How many are kept; the oldest key goes first.
+    order
+        Keys that are expected, as they are to be shown.
     """
 
-    def __init__(self, table: Table, most: int = 100_000) -> None:
+    def __init__(self, table: Table, most: int = 100_000, order: tuple[str, ...] = ()) -> None:
         self.table = table
         self.version = 0
         self._key = table.key[0]
         self._names = [column.name for column in table.fields] + ["received"]
         self._rows: dict[Hashable, dict[str, Any]] = {}
         self._most = most
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -69,14 +75,9 @@ class Board:
 
     def columns(self) -> Columns:
         """Return all rows as columns."""
-        rows = list(self._rows.values())
+        keys = dict.fromkeys([key for key in self._order if key in self._rows]) | self._rows
+        rows = [self._rows[key] for key in keys]
         return {name: [row.get(name) for row in rows] for name in self._names}
-
-
-def rows_of(columns: Columns) -> list[dict[str, Any]]:
-    """Return columns as rows."""
-    names = list(columns)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 class _Quiet:
@@ -127,6 +128,7 @@ class TickerTrack(_Quiet):
         self._board = board
         self._asking = Asking()
         self._is_due = True
+        self._ask_at: float | None = None
 
     def news(self, update: m.Update, now: Now) -> None:
         """Take the newest."""
@@ -141,8 +143,11 @@ class TickerTrack(_Quiet):
                 self._board.put(row, now)
 
     def question(self, now: Now) -> Operation[Any] | None:
-        """Ask once, at the beginning: a quiet market's ticker is told when it changes."""
-        if not self._is_due or not self._asking.may(now) or self.heard_at is not None:
+        """Ask once, where the stream told none at first: some tell a quiet market's never."""
+        if self._ask_at is None:
+            self._ask_at = now.monotonic + FIRST_S
+        is_early = now.monotonic < self._ask_at
+        if is_early or not self._is_due or self.heard_at or not self._asking.may(now):
             return None
         self._asking.asked()
         return GetTicker(self.channel.symbol)

@@ -201,6 +201,10 @@ class BookTrack:
         """Whether it is known to be as the venue has it."""
         return self._book.is_whole
 
+    def best(self) -> tuple[float | None, float | None]:
+        """Return best bid and ask; None where it is not whole, or a side is empty."""
+        return self._book.best() if self._book.is_whole else (None, None)
+
     def shown(self, levels: int | None = None) -> Shown | None:
         """Return the book as it is shown; None before the first whole one."""
         if self._kept is not None:

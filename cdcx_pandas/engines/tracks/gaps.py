@@ -67,6 +67,11 @@ class Gaps:
         self.version += 1
         return gap
 
+    def widen(self, gap: Gap, end: int) -> None:
+        """Let a gap reach further."""
+        gap.end = max(gap.end, end)
+        self.version += 1
+
     def close(self, gap: Gap, *, repaired: bool) -> None:
         """Say what became of a gap."""
         if gap.repaired is not None:

@@ -1,0 +1,41 @@
+"""Notebooks that nobody looks at while they run: what is left in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOW = """
+from cdcx_pandas.widgets import view
+from tests.widgets.fake_source import FakeSource
+source = FakeSource(rate=100)
+view.show(source)
+"""
+LOUD = """
+import threading, time
+time.sleep(0.5)
+source.raises = RuntimeError("broken")
+time.sleep(0.5)
+source.raises = None
+"""
+QUIET_END = "source.stop()"
+
+
+@pytest.mark.filterwarnings("default")  # the kernel's own libraries warn
+def test_a_stopped_view_leaves_its_picture_in_an_executed_notebook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Run without a page, the view still ends as a picture; its threads write into no cell."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cells = [nbformat.v4.new_code_cell(text) for text in (SHOW, LOUD, QUIET_END)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    shown, loud, end = (cell.outputs for cell in notebook.cells)
+    (picture,) = shown
+    assert set(picture.data) == {"text/plain", "text/html", "image/png"}
+    assert loud == []
+    assert end == []
