@@ -13,6 +13,7 @@ This module knows tables and time stamps. Who writes is one thread at a time; wh
 from __future__ import annotations
 
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ from cdcx_pandas.tables import SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from cdcx_pandas.tables import Column, Columns, Table
 
@@ -430,7 +432,11 @@ class RollingFrame:
         return frame
 
     def frame(
-        self, *, last: int | None = None, provenance: Mapping[str, Any] | None = None
+        self,
+        *,
+        last: int | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> pd.DataFrame:
         """Return the rows as a frame of one's own: the final ones, then what still forms.
 
@@ -440,8 +446,12 @@ class RollingFrame:
             Only so many of the newest; all without.
         provenance
             JSON scalars for ``df.attrs["cdcx"]``.
+        lock
+            Held by who writes, so that a row is seen as forming or as final, not as neither. What
+            takes long, the copying, needs none.
         """
-        seen, forming = self._visible, self._forming_rows()
+        with lock or nullcontext():
+            seen, forming = self._visible, self._forming_rows()
         first = seen.first
         if last is not None:
             forming = forming[max(0, len(forming) - last) :]

@@ -24,33 +24,32 @@ class Helpers:
         self._most = most
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._threads = self._waiting = 0
+        self._threads = 0
+        self._calls = 0  # waiting and running
 
     def submit(self, call: Callable[[], None]) -> None:
         """Have a call made soon; what it raises is logged."""
         self._work.put(call)
         with self._lock:
-            if self._waiting or self._threads >= self._most:
+            self._calls += 1
+            if self._threads >= min(self._calls, self._most):
                 return
             self._threads += 1
         threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def _run(self) -> None:
         while True:
-            with self._lock:
-                self._waiting += 1
             try:
                 call = self._work.get(timeout=IDLE_S)
             except queue.Empty:
                 with self._lock:
-                    self._waiting -= 1
-                    if self._work.empty():
+                    if self._threads > self._calls:
                         self._threads -= 1
                         return
                 continue
-            with self._lock:
-                self._waiting -= 1
             try:
                 call()
             except Exception:  # noqa: BLE001  # nobody waits for it
                 _log.exception("a question of a live stream")
+            with self._lock:
+                self._calls -= 1

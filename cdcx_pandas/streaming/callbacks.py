@@ -57,17 +57,24 @@ class Callbacks:
     def call(self) -> None:
         """Call every function whose channel has new rows."""
         for channel in dict.fromkeys(channel for channel, _ in self._functions):
-            rows = self._fresh(channel)
+            functions = [function for wanted, function in self._functions if wanted == channel]
+            try:
+                rows = self._fresh(channel)
+            except Exception as error:  # noqa: BLE001  # a warning that was made an error
+                self._failed(error)
+                continue
             if rows is None:
                 continue
-            for wanted, function in self._functions:
-                if wanted == channel:
-                    self._one(function, rows)
+            for function in functions:  # what one does to its rows, the others do not see
+                self._one(function, rows if len(functions) == 1 else rows.copy())
 
     def _one(self, function: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> None:
         try:
             function(rows)
         except Exception as error:  # noqa: BLE001  # theirs, and shown to them
-            self.errors += 1
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            self.last_error = f"{type(error).__name__}: {error} (line {where.lineno})"
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.errors += 1
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self.last_error = f"{type(error).__name__}: {error} (line {where.lineno})"

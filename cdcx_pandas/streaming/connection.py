@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from cdcx_pandas.session import Session
 
 _log = logging.getLogger(__name__)
-_JOIN_S = 2.0
 
 
 class Listener(Protocol):
@@ -85,6 +84,7 @@ class Connection:
             rng=random.Random(),  # noqa: S311  # spreads attempts, guards nothing
             credentials=credentials,
         )
+        self._lock = threading.Lock()  # of who wants what, and whether it goes on
         self._wanted: dict[Channel, set[Listener]] = {}
         self._listeners: list[Listener] = []
         self._wishes: deque[Callable[[float], None]] = deque()
@@ -126,8 +126,8 @@ class Connection:
         """Return how many more channels it can hear."""
         return 10**9 if most is None else most - len(self._wanted)
 
-    def join(self, listener: Listener, channels: Iterable[Channel]) -> None:
-        """Let somebody hear channels from now on."""
+    def join(self, listener: Listener, channels: Iterable[Channel]) -> bool:
+        """Let somebody hear channels from now on; False when it has just ended."""
         channels = tuple(channels)
 
         def wish(now: float) -> None:
@@ -135,13 +135,15 @@ class Connection:
                 self._listeners.append(listener)
                 if self._socket is not None:
                     listener.opened(self, self._now(), self._venue_ms())
-            for channel in channels:
-                self._wanted.setdefault(channel, set()).add(listener)
             self._stream.want(channels, now)
 
-        for channel in channels:  # counted at once, so that the next one finds the room as it is
-            self._wanted.setdefault(channel, set()).add(listener)
+        with self._lock:
+            if self._stopped:
+                return False
+            for channel in channels:  # at once, so that the next one finds the room as it is
+                self._wanted.setdefault(channel, set()).add(listener)
         self.wish(wish)
+        return True
 
     def leave(self, listener: Listener) -> None:
         """Let somebody hear nothing any more; without listeners the connection ends."""
@@ -149,14 +151,15 @@ class Connection:
         def wish(now: float) -> None:
             if listener in self._listeners:
                 self._listeners.remove(listener)
-            for listeners in self._wanted.values():
-                listeners.discard(listener)
-            gone = [channel for channel, listeners in self._wanted.items() if not listeners]
-            for channel in gone:
-                del self._wanted[channel]
+            with self._lock:
+                for listeners in self._wanted.values():
+                    listeners.discard(listener)
+                gone = [channel for channel, listeners in self._wanted.items() if not listeners]
+                for channel in gone:
+                    del self._wanted[channel]
+                if not self._wanted:
+                    self._stopped = True
             self._stream.unwant(gone, now)
-            if not self._wanted:
-                self._stopped = True
 
         self.wish(wish)
 
@@ -179,13 +182,6 @@ class Connection:
         self._wishes.append(do)
         with contextlib.suppress(OSError):  # full: it will wake anyway
             self._ours.send(b"!")
-
-    def close(self) -> None:
-        """End it at once, and wait a little for its thread."""
-        self._stopped = True
-        self.wish(lambda _: None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(_JOIN_S)
 
     def abandon(self) -> None:
         """Let go in a forked child: the socket is the parent's."""

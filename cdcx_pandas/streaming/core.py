@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cdcx_pandas.engines.stream import Changed, Interrupted, State
+from cdcx_pandas.engines.stream import Changed, Interrupted, Refused, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -23,6 +23,9 @@ _WORST_FIRST = (
     State.FAILED, State.BACKOFF, State.CONNECTING, State.SUBSCRIBING, State.STALE, State.LIVE,
     State.IDLE, State.STOPPED,
 )  # fmt: skip
+
+
+_BEGUN = (State.CONNECTING, "")
 
 
 class Place(NamedTuple):
@@ -83,7 +86,7 @@ class Core:
     def state(self) -> tuple[State, str]:
         """Return the worst state of all connections, and why."""
         states = list(self._states.values())
-        return min(states, key=lambda told: _WORST_FIRST.index(told[0]), default=(State.IDLE, ""))
+        return min(states, key=lambda told: _WORST_FIRST.index(told[0]), default=_BEGUN)
 
     def take(self, source: Hashable, events: Iterable[Event], now: Now) -> None:
         """Take what a connection tells; the lock is held."""
@@ -91,6 +94,8 @@ class Core:
         for event in events:
             if isinstance(event, Changed):
                 self._change(source, event.state, event.why, now)
+            elif isinstance(event, Refused):
+                self.last_error = f"The venue refused a channel: {event.text}"
         self.watch.take(events, now)
         self.changed.notify_all()
 

@@ -60,7 +60,6 @@ class Driver(Core):
         self._recorder = recorder
         self._helpers = Helpers("cdcx-ask")
         self._stopped = threading.Event()
-        self._asked: dict[Channel, list[Connection]] = {}
 
     def venue_has(self) -> Session:
         """Return the session."""
@@ -72,12 +71,13 @@ class Driver(Core):
         user = tuple(c for c in self.watch.channels if type(c) in session.dialect.streams.user)
         market = tuple(c for c in self.watch.channels if c not in user)
         venue = session.venue
-        if market:
-            assert venue.ws is not None, "checked at the door"
-            self._join(market, venue.ws)
-        if user:
-            assert venue.user_ws is not None, "checked at the door"
-            self._join(user, venue.user_ws, signed=True)
+        with self.lock:  # what a connection tells waits until it has its number
+            if market:
+                assert venue.ws is not None, "checked at the door"
+                self._join(market, venue.ws)
+            if user:
+                assert venue.user_ws is not None, "checked at the door"
+                self._join(user, venue.user_ws, signed=True)
         threading.Thread(target=self._run, name="cdcx-live", daemon=True).start()
 
     def _join(self, channels: tuple[Channel, ...], url: str, *, signed: bool = False) -> None:
@@ -130,8 +130,9 @@ class Driver(Core):
     ) -> None:
         """Take note of what the venue said of a silent channel."""
         with self.lock:
-            place = self.watch.channels.index(channel)
-            self._note("probed", now, self._number(connection), place, is_newer)
+            if channel in self.watch.channels:  # others listen through the same connection
+                place = self.watch.channels.index(channel)
+                self._note("probed", now, self._number(connection), place, is_newer)
 
     def resubscribe(self) -> tuple[Channel, ...]:
         """Return channels that must be asked for anew."""
@@ -142,8 +143,13 @@ class Driver(Core):
         return self.connections.index(connection) if connection in self.connections else 0
 
     def _note(self, kind: str, now: Now, *about: Any) -> None:
-        if self._recorder is not None:
+        if self._recorder is None:
+            return
+        try:
             self._recorder.note(kind, now, *about)
+        except OSError as error:  # a full disk ends the recording, not the stream
+            self._recorder = None
+            self.last_error = f"The recording broke off: {error.strerror or error}."
 
     # ------------------------------------------------------------------- on its own threads
 

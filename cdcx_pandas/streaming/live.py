@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from cdcx_pandas import errors as e
-from cdcx_pandas.channels import (
-    BalanceChannel,
-    DepthChannel,
-    FillChannel,
-    KlineChannel,
-    OrderChannel,
-    TickerChannel,
-    TradeChannel,
-)
 from cdcx_pandas.engines.stream import State
-from cdcx_pandas.engines.watch import EVERYTHING, MARKET, USER
+from cdcx_pandas.engines.watch import EVERYTHING, MARKET, NAMES, USER
 from cdcx_pandas.frames.schema import ATTRS_KEY
 from cdcx_pandas.provenance import iso, provenance
 from cdcx_pandas.streaming import registry, shown
@@ -38,11 +29,7 @@ if TYPE_CHECKING:
     from cdcx_pandas.streaming.core import Core
     from cdcx_pandas.streaming.opening import Wish
 
-_KINDS: dict[str, type[Any]] = {
-    "klines": KlineChannel, "trades": TradeChannel, "depth": DepthChannel,
-    "ticker": TickerChannel, "orders": OrderChannel, "my_trades": FillChannel,
-    "account": BalanceChannel,
-}  # fmt: skip
+_KINDS = {word: kind for kind, word in NAMES.items()}
 _ROLLING = ("klines", "trades", "my_trades")
 
 
@@ -168,18 +155,20 @@ class Live:
         BadRequest
             No such channel, or it is not watched.
         """
+        self._check_watched(channel)
         if channel not in _ROLLING:
             raise e.BadRequest(
                 f"There is no view of {channel!r}.",
                 why=f"Views are of rows: {', '.join(_ROLLING)}.",
                 todo=f"live.{channel} is small: take that.",
+                sent="no",
             )
         return self._frame_of(channel).view()
 
     def _rolling(self, channel: str) -> pd.DataFrame:
         frame = self._frame_of(channel)
         self._warn_of_gaps()
-        return frame.frame(provenance=self._told(channel, frame=frame))
+        return frame.frame(provenance=self._told(channel, frame=frame), lock=self._core.lock)
 
     def _frame_of(self, channel: str) -> RollingFrame:
         self._check_watched(channel)
@@ -199,12 +188,15 @@ class Live:
             return
         known = (*MARKET, *USER)
         if channel not in known:
-            raise e.BadRequest(f"There is no channel {channel!r}.", why=f"There are {known}.")
+            raise e.BadRequest(
+                f"There is no channel {channel!r}.", why=f"There are {', '.join(known)}.", sent="no"
+            )
         wanted = ", ".join(map(repr, (*watched, channel)))
         raise e.BadRequest(
             f"This Live does not watch {channel}.",
             why=f"It watches {', '.join(watched)}.",
-            todo=f"live(..., channels=({wanted}))",
+            todo=f"live(..., channels=({wanted})) does.",
+            sent="no",
         )
 
     def _told(
@@ -255,7 +247,10 @@ class Live:
 
     @property
     def state(self) -> str:
-        """One of connecting, subscribing, live, stale, reconnecting, failed, stopped."""
+        """One of connecting, subscribing, live, stale, reconnecting, failed, stopped.
+
+        Of several connections the one that is worst.
+        """
         return str(self._core.state()[0])
 
     @property
@@ -320,14 +315,20 @@ class Live:
         Of ``"klines"``, ``"trades"`` and ``"my_trades"`` it gets the rows since its last call
         (of a bar that forms, each of its states), of the others the frame as it is now. All
         functions are called on one thread; what they raise is counted in `health` and harms
-        nothing.
+        nothing. They are called until `stop`; a function that is given twice is called twice.
 
         Raises
         ------
         BadRequest
-            The channel is not watched.
+            The channel is not watched, or what is given cannot be called.
         """
         self._check_watched(channel)
+        if not callable(function):
+            raise e.BadRequest(
+                f"{function!r} cannot be called.",
+                todo='live.on("trades", lambda rows: print(len(rows)))',
+                sent="no",
+            )
         if channel in _ROLLING:
             self._frame_of(channel).listen()
         self._callbacks.add(channel, function)

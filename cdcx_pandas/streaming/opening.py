@@ -65,10 +65,7 @@ class Wish:
         """Return the `Live` of another market or period."""
         if not self.again:
             raise e.Unsupported("A recording holds what was recorded, and nothing else.")
-        known = registry.every()
-        found = live(symbol, period, **self.again)
-        found.is_guest = found not in known
-        return found
+        return _opened(symbol, period, is_guest=True, **self.again)
 
     def decimals(self, symbol: str) -> dict[str, int]:
         """Return how many decimals prices and amounts of a market have."""
@@ -106,7 +103,8 @@ def live(
     window
         How many rows are kept of klines and of trades; arrays take 256 MB at most.
     record
-        A new file for every frame as received, to be played by `replay`.
+        A new file, for every frame as received and what the venue was asked, to be played by
+        `replay`. One that exists is never overwritten.
     session
         Where to listen; the default session without.
     policy
@@ -138,10 +136,27 @@ def live(
     ...     stream.wait(10), len(stream.klines) > 200
     (True, True)
     """
-    session = session or current_session()
+    return _opened(
+        symbols, period, channels=channels, step=step, window=window, record=record,
+        session=session or current_session(), policy=policy or Policy(),
+    )  # fmt: skip
+
+
+def _opened(
+    symbols: str | Iterable[str],
+    period: Period,
+    *,
+    channels: Iterable[str],
+    step: int | str | None,
+    window: int,
+    session: Session,
+    policy: Policy,
+    record: str | os.PathLike[str] | None = None,
+    is_guest: bool = False,
+) -> Live:
+    """Return the `Live` that runs, or a new one; a guest is one that only a picture asked for."""
     session.listed()  # the dialect knows the venue's markets from now on
     plan = _plan(symbols, period, session, channels=channels, step=step, window=window)
-    policy = policy or Policy()
     merges = plan.step == 0 or session.dialect.merges_depth
     told = replace(plan, step=plan.step if merges else 0)
     credentials = _key(plan, session)
@@ -152,13 +167,14 @@ def live(
         recorder = None if record is None else Recorder(record, _header(told, session, policy))
         driver = Driver(watch, session, policy, recorder)
         made = Live(driver, wish, units=_units(plan, session, merges=merges))
+        made.is_guest = is_guest
         driver.start()
         return made
 
     key = (session.venue.name, session.dialect.name, plan.symbols, plan.is_single, plan.period)
     options = (plan, session.venue, credentials, str(record), policy)
-    found = registry.running(key, options, make)
-    found.is_guest = False
+    found = registry.running(key, options, make, is_guest=is_guest)
+    found.is_guest = found.is_guest and is_guest
     return found
 
 
@@ -177,6 +193,13 @@ def _plan(
         raise e.BadRequest(
             f"channels: {unknown or 'none'} cannot be watched.",
             why=f"There are {', '.join((*MARKET, *USER))}.",
+            sent="no",
+        )
+    if symbols == EVERYTHING and words not in {MARKET, ("ticker",)}:
+        raise e.BadRequest(
+            f"channels: {', '.join(words)} of every market cannot be watched.",
+            why='"*" is the ticker of every market.',
+            todo="Name the markets in a list.",
             sent="no",
         )
     rows = to_limit(window, "window") or 1
@@ -267,8 +290,11 @@ def replay(path: str | os.PathLike[str], *, speed: float = 1.0) -> Live:
     ProtocolError
         The file is damaged.
     """
-    if not speed > 0:
-        raise e.BadRequest(f"speed: {speed!r} is no speed.", todo="Write 1, or more.", sent="no")
+    number: Any = speed  # or whatever was written
+    if not isinstance(number, int | float) or not number > 0:
+        raise e.BadRequest(
+            f"speed: {speed!r} is no speed.", todo="Write 1 or 60, or 0.1 for slower.", sent="no"
+        )
     header = read_header(path)
     venue = Venue(header["venue"], header["dialect"], "http://127.0.0.1")
     told = header["plan"]

@@ -55,7 +55,6 @@ class Player(Core):
         self._policy = Policy(**header["policy"])
         self._streams: dict[int, ClientStream] = {}
         self._stopped = threading.Event()
-        self.problem: str = ""
 
     def start(self) -> None:
         """Begin to play."""

@@ -51,15 +51,12 @@ class Pool:
                     connection = Connection(url, session, policy, credentials)
                     known.append(connection)
                 some = channels[: connection.room(most)]
+                if not connection.join(listener, some):
+                    known.remove(connection)  # its last listener has just left it
+                    continue
                 channels = channels[len(some) :]
-                connection.join(listener, some)
                 used.append(connection)
         return used
-
-    def every(self) -> list[Connection]:
-        """Return all connections that are open."""
-        with self._lock:
-            return [one for some in self._open.values() for one in some if one.is_alive]
 
     def abandon(self) -> None:
         """Forget everything in a forked child: threads do not follow, sockets are the parent's."""

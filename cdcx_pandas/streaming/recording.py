@@ -62,7 +62,8 @@ class Recorder:
         try:
             self._file = gzip.open(self.path, "xb", compresslevel=1)  # noqa: SIM115  # closed by `close`
         except FileExistsError:
-            problem = "There is such a file already."
+            is_folder = self.path.is_dir()
+            problem = "It is a folder." if is_folder else "There is such a file already."
         except OSError as error:
             problem = f"{error.strerror}."
         if problem:
@@ -70,6 +71,7 @@ class Recorder:
                 f"record: {str(self.path)!r} cannot be written.",
                 why=problem,
                 todo="Name a new file in a folder that exists.",
+                sent="no",
             )
         self._lock = threading.Lock()
         self._flushed_at = time.monotonic()
@@ -118,11 +120,17 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     BadRequest
         There is no such file, or it is no recording.
     """
-    header = next(_lines(path), None)
+    why = ""
+    try:
+        header = next(_lines(path), None)
+    except ProtocolError as error:  # not even its beginning
+        header, why = None, error.why
     if not isinstance(header, dict) or header.get("cdcx_recording") != VERSION:
         raise BadRequest(
             f"{str(path)!r} is no recording that this version reads.",
+            why=why,
             todo="Recordings are made by live(..., record=path).",
+            sent="no",
         )
     return header
 

@@ -18,14 +18,17 @@ _lock = threading.RLock()
 _running: dict[Hashable, tuple[Any, Live]] = {}
 
 
-def running(key: Hashable, options: Any, make: Callable[[], Live]) -> Live:
+def running(
+    key: Hashable, options: Any, make: Callable[[], Live], *, is_guest: bool = False
+) -> Live:
     """Return the stream of a key: the one that runs with the same options, or a new one.
 
-    One that runs with others is stopped first.
+    One that runs with others is stopped first, unless only a guest asks: it takes it as it is.
     """
     with _lock:
         found = _running.get(key)
-        if found is not None and found[0] == options and not found[1].is_stopped:
+        fits = found is not None and (is_guest or found[0] == options)
+        if found is not None and fits and not found[1].is_stopped:
             return found[1]
         if found is not None:
             found[1].stop()

@@ -75,7 +75,7 @@ class Scenes:
         state, why = core.state()
         length = FIXED_NS.get(live.period)
         health = live.told_health()
-        if state == State.LIVE and not health["callback_errors"]:
+        if state == State.LIVE and not health["callback_errors"] and not watch.refused:
             health["last_error"] = ""  # what is over
         return {
             "symbol": symbol, "symbols": list(live.symbols), "pickable": list(wish.pickable),

@@ -21,6 +21,7 @@ Rows = dict[Any, tuple[Any, ...]]
 _BARS = ("time", "open", "high", "low", "close", "volume")
 _TRADES = ("id", "time", "price", "amount", "side")
 _MOST_BARS = 300
+_COLUMNS = ("channel", "symbol", "compared", "equal", "different", "missing", "extra")
 
 
 def verified(watch: Watch, session: Session) -> pd.DataFrame:
@@ -31,7 +32,7 @@ def verified(watch: Watch, session: Session) -> pd.DataFrame:
             rows.append(_compared("klines", symbol, *_bars(watch, watch.klines, session, symbol)))
         if watch.trades is not None:
             rows.append(_compared("trades", symbol, *_trades(watch, watch.trades, session, symbol)))
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS, "ok"])
     index = pd.MultiIndex.from_arrays(
         [texts(list(frame.pop("channel"))), texts(list(frame.pop("symbol")))],
         names=["channel", "symbol"],

@@ -351,9 +351,9 @@ def open_socket(url: str, *, deadline_s: float, wake: sockets.socket | None = No
             why="Its certificate was refused.",
             sent="no",
         )
-    except (websocket.WebSocketException, OSError):
+    except (websocket.WebSocketException, OSError) as error:
         status = getattr(wire.handshake_response, "status", None)  # of a redirect, not followed
-        failure = _refused(status) if status else _not_there()
+        failure = _refused(status) if status else _not_there(error)
     raise failure
 
 
@@ -372,9 +372,17 @@ def _refused(status: int, headers: Mapping[str, str] | None = None) -> CdcxError
     return kind(words, http_status=status, sent="yes")
 
 
-def _not_there() -> ConnectFailed:
+def _not_there(error: Exception) -> ConnectFailed:
+    why = ""
+    if isinstance(error, ConnectionRefusedError):
+        why = "Nobody listens there."
+    elif isinstance(error, sockets.gaierror | websocket.WebSocketAddressException):
+        why = "Nobody knows its host's name."
     return ConnectFailed(
-        "No connection to the stream.", todo="Is the venue's `ws` address right?", sent="no"
+        "No connection to the stream.",
+        why=why,
+        todo="Is there a network, and is the venue's `ws` address right?",
+        sent="no",
     )
 
 

@@ -146,10 +146,10 @@ class Pump:
                 pass  # a front end of another version may say more
 
     def _show(self, source: Source, symbol: str | None) -> None:
-        if source is not self.source and self.source is not self.home:
-            leave(self.source)
-        self.source, self.symbol = source, symbol
+        left, self.source, self.symbol = self.source, source, symbol
         self._sent_version = self._seen_version = None
+        if left is not source and left is not self.home:
+            leave(left)  # now that it is shown no more: it may end, and whoever shows it goes home
 
     def _look(self) -> None:
         source = self.source

@@ -141,7 +141,7 @@ class TestLiving:
         crossed = living.page.locator(".cx-readout").inner_text()
         mouse.wheel(0, -400)
         living.until(f"Number(view.dataset.view.split(' ')[1]) < {span - 5}")
-        assert re.search(r"O [\d,.]+  H [\d,.]+  L [\d,.]+  C [\d,.]+  V", crossed)
+        assert re.search(r"O\s[\d,.]+  H\s[\d,.]+  L\s[\d,.]+  C\s[\d,.]+  V", crossed)
         living.page.locator(".cx-candles").focus()
         living.page.keyboard.press("Escape")
         living.until(f"view.querySelector('.cx-readout').textContent !== {json.dumps(crossed)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import subprocess
@@ -23,10 +24,13 @@ import cdcx_pandas as cdcx
 from cdcx_pandas import errors as e
 from cdcx_pandas import launch
 from cdcx_pandas.engines.reconnect import Policy
+from cdcx_pandas.engines.stream import Refused
 from cdcx_pandas.frames.schema import check
 from cdcx_pandas.operations import PlaceOrder
 from cdcx_pandas.session import Session
 from cdcx_pandas.streaming import registry
+from cdcx_pandas.streaming.asking import Helpers
+from cdcx_pandas.streaming.callbacks import Callbacks
 from cdcx_pandas.tables import ACCOUNT, DEPTH, FILLS, KLINES, ORDERS, TICKERS, TRADES
 from tests.conftest import Faulty, as_default, session_of
 
@@ -117,6 +121,8 @@ def test_everything_is_the_ticker_of_every_market(session: Session) -> None:
     assert set(stream.ticker.index) == set(cdcx.symbols().index)
     with pytest.raises(e.BadRequest, match="does not watch klines"):
         _ = stream.klines
+    verified = stream.verify()  # tickers have no history to compare
+    assert (len(verified), list(verified)[:2]) == (0, ["compared", "equal"])
 
 
 def test_stream_equals_batch(session: Session) -> None:
@@ -291,6 +297,78 @@ def test_streams_of_one_address_share_a_connection(session: Session) -> None:
     until(lambda: threads() == [])
 
 
+def test_a_probe_of_one_stream_disturbs_no_other(session: Session) -> None:
+    """What the venue said of a channel is of no concern to who does not watch it."""
+    first = cdcx.live("btcusdt", "1min", policy=QUICK)
+    second = cdcx.live("ethusdt", "1min", policy=QUICK)
+    assert first.wait(15)
+    assert second.wait(15)
+    core: Any = first._core
+    (connection,) = core.connections
+    connection.probed(core.watch.channels[0], is_newer=False)
+    done = threading.Event()
+    connection.wish(lambda _: done.set())
+    assert done.wait(5)
+    assert second.health["reconnects"] == first.health["reconnects"] == 0
+
+
+def test_a_connection_that_has_ended_takes_nobody(session: Session) -> None:
+    """Who comes as the last one leaves gets a new connection."""
+    first = cdcx.live("btcusdt", "1min", policy=QUICK)
+    core: Any = first._core
+    (connection,) = core.connections
+    first.stop()
+    until(lambda: connection._stopped)
+    assert not connection.join(core, core.watch.channels)
+    assert cdcx.live("btcusdt", "1min", policy=QUICK).wait(15)
+
+
+def test_a_picker_takes_the_stream_that_runs(session: Session) -> None:
+    """With whatever options somebody else has asked for it; one of its own ends when left."""
+    first = cdcx.live("btcusdt", "1min", policy=QUICK)
+    second = cdcx.live("ethusdt", "1min", window=100, policy=QUICK)
+    assert first.other("ethusdt", "1min") is second
+    second.leave()
+    assert not second.is_stopped
+    guest = first.other("crousdt", "1min")
+    assert guest.is_guest
+    assert first.other("crousdt", "1min") is guest
+    guest.leave()
+    assert guest.is_stopped
+    guest = first.other("crousdt", "1min")
+    assert cdcx.live("crousdt", "1min", policy=QUICK) is guest
+    guest.leave()
+    assert not guest.is_stopped
+
+
+def test_a_full_disk_ends_the_recording_only(session: Session, tmp_path: Path) -> None:
+    """The stream goes on, and says so."""
+    stream = cdcx.live("btcusdt", "1min", record=tmp_path / "full.gz", policy=QUICK)
+    assert stream.wait(15)
+    core: Any = stream._core
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    core._recorder.note = full
+    until(lambda: core._recorder is None)
+    assert "recording broke off: No space" in stream.health["last_error"]
+    rows = len(stream.trades)
+    until(lambda: len(stream.trades) > rows)
+    assert stream.health["reconnects"] == 0
+
+
+def test_a_refused_channel_is_told(session: Session) -> None:
+    """What the venue does not tell is said in `health`, also while the rest is live."""
+    stream = cdcx.live("btcusdt", "1min", policy=QUICK)
+    assert stream.wait(15)
+    core: Any = stream._core
+    with core.lock:
+        core.take("test", [Refused(core.watch.channels[1], "no such channel")], core.place.now())
+    assert "refused a channel: no such channel" in stream.health["last_error"]
+    assert "no such channel" in stream.scene()["health"]["last_error"]
+
+
 def test_a_stopped_stream_keeps_its_frames(session: Session) -> None:
     """And says that it has stopped; a second stop does nothing."""
     with cdcx.live("btcusdt", "1min", policy=QUICK) as stream:
@@ -374,6 +452,36 @@ def test_a_function_gets_the_new_rows(session: Session) -> None:
     check(TRADES, seen[0].drop(columns="received"))
 
 
+def test_what_is_no_function_is_refused(session: Session) -> None:
+    """At once, and not ten times a second in silence."""
+    stream = cdcx.live("btcusdt", "1min", policy=QUICK)
+    with pytest.raises(e.BadRequest, match="5 cannot be called"):
+        stream.on("trades", 5)  # type: ignore[arg-type]  # that is the point
+
+
+def test_functions_have_rows_of_their_own() -> None:
+    """What one does to them the other does not see, and what fails on the way is counted."""
+    news: list[pd.DataFrame | None] = [pd.DataFrame({"price": [1.0]}), None]
+
+    def fresh(_: str) -> pd.DataFrame | None:
+        return news.pop(0)
+
+    calls = Callbacks(fresh)
+    prices: list[float] = []
+
+    def halved(rows: pd.DataFrame) -> None:
+        rows["price"] /= 2
+        prices.append(float(rows["price"].iloc[0]))
+
+    calls._functions = [("trades", halved), ("trades", halved)]
+    calls.call()
+    calls.call()
+    assert prices == [0.5, 0.5]
+    calls.call()
+    assert calls.errors == 1
+    assert "IndexError" in calls.last_error
+
+
 def test_what_a_function_raises_harms_nothing(session: Session) -> None:
     """It is counted and shown, and the other functions are called all the same."""
     stream = cdcx.live("btcusdt", "1min", policy=QUICK)
@@ -436,6 +544,7 @@ def test_v1_says_that_it_streams_no_account(fast: launch.Running) -> None:
         ({"symbols": "btcusdt", "channels": ()}, e.BadRequest, "cannot be watched"),
         ({"symbols": "btcusdt", "window": 0}, e.BadRequest, "window: 0"),
         ({"symbols": "btcusdt", "step": 7}, e.BadRequest, "step"),
+        ({"symbols": "*", "channels": ("trades",)}, e.BadRequest, "the ticker of every market"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_refused(
@@ -446,6 +555,31 @@ def test_an_argument_that_cannot_be_meant_is_refused(
     with pytest.raises(error, match=words):
         cdcx.live(**arguments)
     assert threads() == before
+
+
+def test_what_there_is_no_view_of_is_refused(session: Session) -> None:
+    """It is said which there are, and what there is instead."""
+    stream = cdcx.live("btcusdt", "1min", policy=QUICK)
+    assert stream.state in {"connecting", "subscribing", "live"}
+    with pytest.raises(e.BadRequest, match=r"live.depth is small"):
+        stream.view("depth")
+    with pytest.raises(e.BadRequest, match="There is no channel 'foo'"):
+        stream.view("foo")
+    with pytest.raises(e.BadRequest, match="does not watch my_trades"):
+        stream.view("my_trades")
+
+
+def test_helpers_work_side_by_side() -> None:
+    """A slow answer holds no other question up, also when a thread was idle before."""
+    helpers = Helpers("cdcx-test")
+    helpers.submit(lambda: None)
+    time.sleep(0.1)
+    together = threading.Barrier(3)
+    for _ in range(3):
+        helpers.submit(lambda: together.wait(5) and None)
+    until(lambda: helpers._calls == 0)
+    assert not together.broken
+    until(lambda: helpers._threads == 0)
 
 
 def test_a_stream_that_cannot_go_on_says_so(faulty: Faulty) -> None:

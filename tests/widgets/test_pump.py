@@ -301,6 +301,18 @@ def test_a_left_source_is_told_when_it_wants_to_know() -> None:
         until(lambda: left == ["ethusdt"])
 
 
+def test_a_source_is_left_when_the_next_one_is_shown() -> None:
+    """It may end then, and whatever still shows a source that ends goes home."""
+    with pumping(FakeSource(rate=0)) as (pump, _):
+        shown: list[bool] = []
+        pump.order({"do": "other", "symbol": "ethusdt", "period": "1min"})
+        until(lambda: pump.source is not pump.home)
+        first = pump.source
+        first.leave = lambda: shown.append(pump.source is first)  # type: ignore[attr-defined]  # optional
+        pump.order({"do": "other", "symbol": "ethusdt", "period": "5min"})
+        until(lambda: shown == [False])
+
+
 def test_no_thread_is_left() -> None:
     """Both threads end with the pump."""
     with pumping(FakeSource(rate=100)) as (pump, _):

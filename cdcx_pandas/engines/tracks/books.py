@@ -205,11 +205,11 @@ class BookTrack:
         """Return best bid and ask; None where it is not whole, or a side is empty."""
         return self._book.best() if self._book.is_whole else (None, None)
 
-    def shown(self, levels: int | None = None) -> Shown | None:
+    def shown(self) -> Shown | None:
         """Return the book as it is shown; None before the first whole one."""
         if self._kept is not None:
             return self._kept
         if not self._book.is_whole:
             return None
-        columns = self._book.columns(levels)
+        columns = self._book.columns()
         return Shown(columns, self._time, self._received, is_stale=self._book.is_crossed)

@@ -79,9 +79,3 @@ class Gaps:
         gap.repaired = repaired
         self.repaired, self.lost = self.repaired + repaired, self.lost + (not repaired)
         self.version += 1
-
-    def drop(self, gap: Gap) -> None:
-        """Forget a gap: nothing was missing."""
-        if gap in self._listed:
-            self._listed.remove(gap)
-            self.version += 1

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cdcx_pandas import messages as m
     from cdcx_pandas.channels import Channel
     from cdcx_pandas.operations import Operation
-    from cdcx_pandas.tables import Answer, Columns
+    from cdcx_pandas.tables import Columns
 
 
 class Now(NamedTuple):
@@ -106,9 +106,3 @@ def received(columns: Columns, now: Now) -> Columns:
     """Return the columns with the time at which they arrived."""
     count = len(next(iter(columns.values()), ()))
     return columns | {"received": [now.ns] * count}
-
-
-def columns_of(answer: Answer | Any) -> Columns:
-    """Return the columns of an answer about a table."""
-    columns: Columns = answer.columns
-    return columns

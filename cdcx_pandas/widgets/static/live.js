@@ -417,7 +417,8 @@ function drawReadout(readout, chart, scene) {
   if (bar) {
     const [o, h, l, c] = [OPEN, HIGH, LOW, CLOSE].map((at) => formatNumber(bar[at], decimals));
     words.push(formatMoment(bar[TIME], scene.period_ms));
-    words.push(`O ${o}  H ${h}  L ${l}  C ${c}  V ${formatShort(bar[VOLUME])}`);
+    const told = { O: o, H: h, L: l, C: c, V: formatShort(bar[VOLUME]) };
+    words.push(...Object.entries(told).map(([name, value]) => `${name}\u00a0${value}`));
     words.push(formatChange(bar[CLOSE] / bar[OPEN] - 1));
   } else if (chart.cross) words.push("no bar");
   if (gap) words.push(describeGap(gap));
