@@ -176,9 +176,29 @@ def _walk(stretches: list[_Stretch], reading: _Reading, wanted: int | None = Non
         further = []
         for asked, page in zip(waiting, pages, strict=True):
             further += _after(*asked, page.columns, reading)
-        if wanted is not None and sum(len(stretch.rows) for stretch in stretches) >= wanted:
+        if wanted is not None and _are_enough(stretches, further, reading, wanted):
             return
         waiting = further
+
+
+def _are_enough(
+    stretches: list[_Stretch],
+    further: list[tuple[_Stretch, int | None, int | None]],
+    reading: _Reading,
+    wanted: int,
+) -> bool:
+    """Tell whether so many of the newest rows are there, with none of them left to be asked for.
+
+    A part that is still to be read may hold rows newer than some that came already.
+    """
+    if sum(len(stretch.rows) for stretch in stretches) < wanted:
+        return False
+    ends = [before for _, _, before in further]
+    if None in ends:
+        return False
+    unread = max((end for end in ends if end is not None), default=0)
+    stamps = reading.stamps(reading.columns(stretches))
+    return sum(stamp >= unread for stamp in stamps) >= wanted
 
 
 def _after(

@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdcx_pandas.dialects.base import Endpoint, Paging
@@ -101,6 +101,7 @@ def test_a_range_is_read_whole(steps: list[tuple[int, int]], cap: int, data: st.
 
 @settings(deadline=None, max_examples=100)
 @given(steps, st.integers(1, 40))
+@example([(1, 1), (28_124_999_999, 4), (1, 4)], 8)
 def test_a_limit_takes_the_first_with_a_start_and_the_newest_without(
     steps: list[tuple[int, int]], limit: int
 ) -> None:
