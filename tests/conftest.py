@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import requests
 
@@ -13,6 +14,9 @@ from cdcx_pandas import launch
 from cdcx_pandas.session import Session
 from cdcx_pandas.transport.clock import ScaledClock
 from cdcx_pandas.venues import Venue
+
+hypothesis.settings.register_profile("here", deadline=None)  # a slow moment is no failure
+hypothesis.settings.load_profile("here")
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIDENCE = ROOT.parent / "shared" / "evidence"
