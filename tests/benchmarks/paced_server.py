@@ -73,18 +73,19 @@ def ticker(dice: random.Random) -> Columns:
 
 def others() -> list[bytes]:
     """Encode what is told besides trades, in turns."""
-    dice, sequence, made = random.Random(1), 1, []
+    made: list[bytes] = []
+    dice, sequence = random.Random(1), 1
     for _ in range(OTHERS // 3):
         sequence += 1
         now = time.time_ns()
-        for update in (
+        updates = (
             m.Update(KlineChannel("btcusdt", "1min"), Answer(KLINES, bars(1, dice)), time=now),
             m.Update(
                 DepthChannel("btcusdt"), Answer(DEPTH, book(dice)), time=now, sequence=sequence
             ),
             m.Update(TickerChannel("btcusdt"), Answer(TICKERS, ticker(dice)), time=now),
-        ):
-            made.append(framed(SPEAKS.encode_frame(update)))
+        )
+        made += [framed(SPEAKS.encode_frame(update)) for update in updates]
     return made
 
 
@@ -129,7 +130,7 @@ class Market:
 class Handler(raw_server.Handler):
     """Answers what a whole `Live` asks, and opens streams."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # the library's name
         """Answer, or open a stream, or let who waits have it."""
         url = urlsplit(self.path)
         if "upgrade" in self.headers.get("Connection", "").lower():

@@ -14,7 +14,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from tests.benchmarks.row import Row
 from tests.browser.lab import Lab, Notebook, missing, running_lab

@@ -1,8 +1,9 @@
-"""``python -m tests.faults.soak_view [MINUTES]``: a busy market watched for long; is memory flat?
+"""``python -m tests.faults.soak_view [MINUTES]``: look at a busy market for long.
 
-A real JupyterLab shows a `Live` of 500 messages a second. Every ten seconds what the browser's
-scripts hold, what its renderer takes and what the kernel takes is noted; after a minute, when all
-windows are full, a line is laid through each. It ends with 1 where one of them climbs.
+Does memory stay flat? A real JupyterLab shows a `Live` of 500 messages a second. Every ten
+seconds what the browser's scripts hold, what its renderer takes and what the kernel takes is
+noted; after a minute, when all windows are full, a line is laid through each. It ends with 1
+where one of them climbs.
 """
 
 from __future__ import annotations
