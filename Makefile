@@ -36,6 +36,7 @@ bench: .venv/.dev ## speed, beside what else one could use
 soak: .venv/.dev ## hours of stream in minutes: does memory stay flat?
 	@$(BIN)/python -m tests.faults.soak_world
 	@$(BIN)/python -m tests.faults.soak
+	@$(BIN)/python -m tests.faults.soak_view
 
 RUNS ?= 20
 FRAMES ?= 1000000

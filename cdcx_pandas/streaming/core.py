@@ -100,7 +100,7 @@ class Core:
         self.changed.notify_all()
 
     def _change(self, source: Hashable, state: State, why: str, now: Now) -> None:
-        before = self.state()
+        before = self.state() if self._states else None
         self._states[source] = (state, why)
         after = self.state()
         if after != before:

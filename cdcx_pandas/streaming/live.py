@@ -73,7 +73,8 @@ class Live:
         simulated = ", SIMULATED" if place.simulated else ""
         told = f" ({why})" if why else ""
         names = ", ".join(self.symbols[:4]) + (", …" if len(self.symbols) > 4 else "")
-        return f"<Live {names} {self.period} on {place.venue}{simulated}: {state}{told}>"
+        period = f" {self.period}" if "klines" in self._watch.plan.channels else ""
+        return f"<Live {names}{period} on {place.venue}{simulated}: {state}{told}>"
 
     def __enter__(self) -> Self:
         return self

@@ -56,9 +56,11 @@ def picture(scene: Scene) -> bytes:
 def summary(scene: Scene) -> str:
     """Return the one line that is left where no picture can be shown."""
     price = scene.get("price") or {}
+    is_list = scene.get("symbol") in {None, "*"}
+    has_price = price.get("last") is not None
     parts = [
-        f"{scene['symbol']} {scene['period']}" if scene.get("symbol") else "all markets",
-        f"last {number(price.get('last'), decimals_of(scene))}" if price else "",
+        "all markets" if is_list else f"{scene['symbol']} {scene['period']}",
+        f"last {number(price['last'], decimals_of(scene))}" if has_price else "",
         f"{price['change']:+.2%} in 24 h" if price.get("change") is not None else "",
         str(scene["state"]),
         f"{pd.Timestamp(scene['now_ms'], unit='ms'):%Y-%m-%d %H:%M:%S} UTC",

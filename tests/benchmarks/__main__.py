@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 
-from tests.benchmarks import decoding, importing, limiting, paging, serving, streaming
+from tests.benchmarks import decoding, importing, limiting, paging, serving, streaming, viewing
 
 ALL = {
     "decoding": decoding.run,
@@ -16,6 +16,7 @@ ALL = {
     "limiting": limiting.run,
     "paging": paging.run,
     "streaming": streaming.run,
+    "viewing": viewing.run,
 }
 
 

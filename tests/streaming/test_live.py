@@ -32,6 +32,7 @@ from cdcx_pandas.streaming import registry
 from cdcx_pandas.streaming.asking import Helpers
 from cdcx_pandas.streaming.callbacks import Callbacks
 from cdcx_pandas.tables import ACCOUNT, DEPTH, FILLS, KLINES, ORDERS, TICKERS, TRADES
+from cdcx_pandas.widgets.still import summary
 from tests.conftest import Faulty, as_default, session_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +122,8 @@ def test_everything_is_the_ticker_of_every_market(session: Session) -> None:
     assert set(stream.ticker.index) == set(cdcx.symbols().index)
     with pytest.raises(e.BadRequest, match="does not watch klines"):
         _ = stream.klines
+    assert repr(stream).startswith("<Live * on ")
+    assert summary(stream.scene()).startswith("all markets · live")
     verified = stream.verify()  # tickers have no history to compare
     assert (len(verified), list(verified)[:2]) == (0, ["compared", "equal"])
 

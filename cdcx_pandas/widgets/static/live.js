@@ -264,7 +264,7 @@ function headPart(store, head, more) {
   return (scene) => {
     const price = scene.price || {};
     const decimals = scene.decimals?.price ?? 2;
-    setText(last, formatNumber(price.last, decimals));
+    setText(last, price.last == null ? "" : formatNumber(price.last, decimals));
     setText(
       change,
       price.change == null ? "" : `${arrowOf(price.change)} ${formatChange(price.change)}`,
@@ -307,9 +307,14 @@ function pickersPart(store, head) {
     );
     fillSelect(period, withShown(scene.periods || [], scene.period), scene.period, store.waits);
     back.hidden = !store.told?.home;
-    const label = `Back to ${store.told?.home === "*" ? "all markets" : store.told?.home}`;
+    const label = `Back to ${nameOf(store.told?.home)}`;
     if (back.title !== label) Object.assign(back, { title: label, ariaLabel: label });
   };
+}
+
+// What a person reads for the symbol of a stream.
+function nameOf(symbol) {
+  return symbol === "*" ? "all markets" : symbol;
 }
 
 function withShown(options, shown) {
@@ -319,7 +324,7 @@ function withShown(options, shown) {
 function fillSelect(select, options, value, waits) {
   const key = options.join(" ");
   if (select.dataset.options !== key) {
-    select.replaceChildren(...options.map((option) => h("option", { value: option }, option)));
+    select.replaceChildren(...options.map((option) => h("option", { value: option }, nameOf(option))));
     select.dataset.options = key;
     select.dataset.value = "";
   }
@@ -593,7 +598,7 @@ function healthPart(store, foot, spoken) {
     setText(text, [why, ...healthWords(store, now)].filter(Boolean).join(" · "));
     setText(note, noteText(store, now));
     setData(foot, "state", state);
-    const sentence = `${scene.symbol ?? "The view"} is ${state}${isPaused(store) ? ", paused" : ""}`;
+    const sentence = `${nameOf(scene.symbol) ?? "The view"} is ${state}${isPaused(store) ? ", paused" : ""}`;
     if (announced !== sentence) setText(spoken, (announced = sentence));
   };
 }
@@ -612,7 +617,7 @@ function healthWords(store, now) {
     `reconnects ${health.reconnects}`,
     `repaired ${health.repaired}`,
     `lost ${health.lost}`,
-    formatMemory(health.memory_bytes),
+    health.memory_bytes ? formatMemory(health.memory_bytes) : "",
     health.callback_errors ? `errors in your functions ${health.callback_errors}` : "",
   ];
 }
