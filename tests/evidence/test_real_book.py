@@ -123,12 +123,14 @@ class Loss:
             assert book.sequence is not None
             self.shown.append((book.sequence, best_of(book)))
             if len(self.shown) % 100 == 0:  # what a person sees is that book
-                shown = self.track.shown(1)
+                shown = self.track.shown()
                 assert shown is not None
-                assert (shown.is_stale, shown.columns["price"]) == (book.is_crossed, [*book.best()])
+                levels_of = zip(shown.columns["price"], shown.columns["level"], strict=True)
+                best = [price for price, level in levels_of if level == 0]
+                assert (shown.is_stale, best) == (book.is_crossed, [*book.best()])
         else:
             self.stale += 1
-            shown = self.track.shown(1)
+            shown = self.track.shown()
             assert shown is None or shown.is_stale
 
 
