@@ -115,7 +115,10 @@ def figure(scene: Scene) -> Figure:
 def title(axes: Axes, scene: Scene) -> None:
     """Say what is seen, and of when and where it is."""
     price, decimals = scene.get("price") or {}, decimals_of(scene)
-    told = [name_of(scene), number(price["last"], decimals) if price.get("last") is not None else ""]
+    told = [
+        name_of(scene),
+        number(price["last"], decimals) if price.get("last") is not None else "",
+    ]
     if (change := price.get("change")) is not None:
         told.append(f"{'▲' if change >= 0 else '▼'} {change:+.2%}".replace("-", "−"))
     axes.set_title(
