@@ -56,10 +56,9 @@ def picture(scene: Scene) -> bytes:
 def summary(scene: Scene) -> str:
     """Return the one line that is left where no picture can be shown."""
     price = scene.get("price") or {}
-    is_list = scene.get("symbol") in {None, "*"}
     has_price = price.get("last") is not None
     parts = [
-        "all markets" if is_list else f"{scene['symbol']} {scene['period']}",
+        name_of(scene).replace(" · ", " "),
         f"last {number(price['last'], decimals_of(scene))}" if has_price else "",
         f"{price['change']:+.2%} in 24 h" if price.get("change") is not None else "",
         str(scene["state"]),
@@ -78,6 +77,13 @@ def bundle(scene: Scene) -> dict[str, Any]:
         f'width="{WIDTH_IN * DPI:.0f}" style="max-width: 100%; height: auto">'
     )
     return {"text/plain": told, "image/png": png, "text/html": image}
+
+
+def name_of(scene: Scene) -> str:
+    """Return what is seen: a market and a period, or all markets."""
+    if scene.get("symbol") in {None, "*"}:
+        return "all markets"
+    return f"{scene['symbol']} · {scene['period']}"
 
 
 def decimals_of(scene: Scene) -> int:
@@ -109,8 +115,10 @@ def figure(scene: Scene) -> Figure:
 def title(axes: Axes, scene: Scene) -> None:
     """Say what is seen, and of when and where it is."""
     price, decimals = scene.get("price") or {}, decimals_of(scene)
-    name = " · ".join(part for part in (scene.get("symbol") or "", scene["period"]) if part)
-    told = [name, number(price["last"], decimals) if price.get("last") is not None else ""]
+    told = [
+        name_of(scene),
+        number(price["last"], decimals) if price.get("last") is not None else "",
+    ]
     if (change := price.get("change")) is not None:
         told.append(f"{'▲' if change >= 0 else '▼'} {change:+.2%}".replace("-", "−"))
     axes.set_title(
@@ -211,12 +219,15 @@ def draw_board(figure: Figure, scene: Scene) -> None:
     table.set_fontsize(10)
     table.scale(1, 1.35)
     if len(rows) > BOARD_MAX:
-        axes.text(0.5, 0.0, f"and {len(rows) - BOARD_MAX} more", ha="center", color=_QUIET)
+        axes.text(0, -0.02, f"and {len(rows) - BOARD_MAX} more", va="top", color=_QUIET)
 
 
 def plain(value: float | None) -> str:
     """Return a number of unknown precision."""
-    return "–" if value is None else f"{value:,.8g}"
+    if value is None:
+        return "–"
+    told = f"{value:,.8g}"
+    return f"{value:.12f}".rstrip("0") if "e-" in told else told
 
 
 def share(value: float | None) -> str:
