@@ -40,11 +40,16 @@ class Callbacks:
         self.last_error = ""
 
     def add(self, channel: str, function: Callable[[pd.DataFrame], Any]) -> None:
-        """Call a function from now on."""
-        self._functions.append((channel, function))
+        """Call a function from now on, in the place of one of the same name: a cell run again."""
+        kept = [known for known in self._functions if not _is_again(known, (channel, function))]
+        self._functions = [*kept, (channel, function)]
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="cdcx-callbacks", daemon=True)
             self._thread.start()
+
+    def remove(self, channel: str) -> None:
+        """Call the functions of a channel no more."""
+        self._functions = [known for known in self._functions if known[0] != channel]
 
     def stop(self) -> None:
         """Call nothing any more."""
@@ -78,3 +83,15 @@ class Callbacks:
         self.errors += 1
         where = traceback.extract_tb(error.__traceback__)[-1]
         self.last_error = f"{type(error).__name__}: {error} (line {where.lineno})"
+
+
+def _is_again(known: tuple[str, Any], new: tuple[str, Any]) -> bool:
+    """Tell whether a function is another edition of a known one; those without a name never are."""
+    (channel, function), (wanted, other) = known, new
+    name = getattr(other, "__qualname__", "<lambda>")
+    return (
+        channel == wanted
+        and "<lambda>" not in name
+        and name == getattr(function, "__qualname__", None)
+        and getattr(other, "__module__", None) == getattr(function, "__module__", None)
+    )

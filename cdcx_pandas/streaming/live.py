@@ -316,7 +316,8 @@ class Live:
         Of ``"klines"``, ``"trades"`` and ``"my_trades"`` it gets the rows since its last call
         (of a bar that forms, each of its states), of the others the frame as it is now. All
         functions are called on one thread; what they raise is counted in `health` and harms
-        nothing. They are called until `stop`; a function that is given twice is called twice.
+        nothing. They are called until `off` or `stop`. One with the name of a known one takes its
+        place, so that a cell can be run again; lambdas have no name, and each is another one.
 
         Raises
         ------
@@ -334,6 +335,11 @@ class Live:
             self._frame_of(channel).listen()
         self._callbacks.add(channel, function)
         return function
+
+    def off(self, channel: str) -> None:
+        """Call no function with the rows of a channel any more."""
+        self._check_watched(channel)
+        self._callbacks.remove(channel)
 
     def _fresh(self, channel: str) -> pd.DataFrame | None:
         """Return what is new of a channel: rows, or the frame as it is now; None if nothing is."""

@@ -485,6 +485,31 @@ def test_functions_have_rows_of_their_own() -> None:
     assert "IndexError" in calls.last_error
 
 
+def test_a_function_defined_again_takes_the_place_of_the_first(session: Session) -> None:
+    """As when a cell is run again; `off` ends all of a channel."""
+    stream = cdcx.live("btcusdt", "1min", policy=QUICK)
+    assert stream.wait(15)
+    calls: list[str] = []
+
+    def defined(word: str) -> Callable[[pd.DataFrame], None]:
+        def take(_: pd.DataFrame) -> None:
+            calls.append(word)
+
+        return take
+
+    stream.on("ticker", defined("first"))
+    stream.on("ticker", defined("second"))
+    stream.on("ticker", lambda _: calls.append("third"))
+    until(lambda: calls.count("second") >= 2)
+    assert "first" not in calls
+    assert "third" in calls
+    stream.off("ticker")
+    time.sleep(0.3)
+    count = len(calls)
+    time.sleep(1.0)
+    assert len(calls) == count
+
+
 def test_what_a_function_raises_harms_nothing(session: Session) -> None:
     """It is counted and shown, and the other functions are called all the same."""
     stream = cdcx.live("btcusdt", "1min", policy=QUICK)
