@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdcx_pandas.arguments import to_limit, to_period, to_range, to_step, to_symbols
 from cdcx_pandas.dialects.base import Paging
-from cdcx_pandas.engines.book import merge_prices, totals
+from cdcx_pandas.engines.book import merge_prices, mid_and_spread, totals
 from cdcx_pandas.errors import BadRequest, Unsupported
 from cdcx_pandas.frames.schema import ATTRS_KEY, by_symbol
 from cdcx_pandas.operations import (
@@ -450,17 +450,9 @@ def depth(
 
     frame = session.frame(operation, exact=exact, finish=finish, step=wanted)
     told = frame.attrs[ATTRS_KEY]
-    told["mid"], told["spread_bps"] = _touch(frame["price"])
+    bid, ask = (frame["price"].get((side, 0)) for side in ("bid", "ask"))
+    told["mid"], told["spread_bps"] = mid_and_spread(bid, ask)
     return frame
-
-
-def _touch(prices: pd.Series[Any]) -> tuple[float | None, float | None]:
-    """Return mid and spread (in hundredths of a percent of the mid) of the best levels."""
-    if ("bid", 0) not in prices.index or ("ask", 0) not in prices.index:
-        return None, None
-    bid, ask = float(prices["bid", 0]), float(prices["ask", 0])
-    mid = (bid + ask) / 2
-    return mid, (ask - bid) / mid * 10_000
 
 
 def funding(

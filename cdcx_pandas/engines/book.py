@@ -60,6 +60,15 @@ def totals(columns: Columns) -> list[Any]:
     return summed
 
 
+def mid_and_spread(bid: Any, ask: Any) -> tuple[float | None, float | None]:
+    """Return mid, and spread in hundredths of a percent of it; None where a side is empty."""
+    if bid is None or ask is None:
+        return None, None
+    low, high = float(bid), float(ask)
+    mid = (low + high) / 2
+    return mid, (high - low) / mid * 10_000
+
+
 def _decimal(value: Decimal | float) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(repr(value))
 

@@ -14,24 +14,22 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from cdcx_pandas.frames.schema import ATTRS_KEY, UTC_NS, category_of, texts
-from cdcx_pandas.tables import SYMBOLS
+from cdcx_pandas.frames.layout import NAT, Layout, symbol_column
+from cdcx_pandas.frames.schema import ATTRS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from cdcx_pandas.tables import Column, Columns, Table
+    import pandas as pd
 
-    Array = np.ndarray[Any, np.dtype[Any]]
-    Row = tuple[Any, ...]
+    from cdcx_pandas.frames.layout import Array, Row
+    from cdcx_pandas.tables import Column, Columns, Table
 
 HELD_NS = 250_000_000
 """Rows that come too late wait so long for others of their kind, and are merged together."""
@@ -41,14 +39,6 @@ FRESH_MOST = 1000
 
 MOST_BYTES = 256 << 20
 """The most the arrays of one rolling frame may take; a wider window is narrowed to it."""
-
-_TEXT_BYTES = 80
-"""What a short text and the pointer to it take."""
-
-_DTYPES: dict[str, Any] = {
-    "time": np.int64, "number": np.float64, "flag": np.bool_, "count": np.float64, "text": object,
-}  # fmt: skip
-_NAT = np.iinfo(np.int64).min
 
 
 class _Visible(NamedTuple):
@@ -90,30 +80,21 @@ class RollingFrame:
     ) -> None:
         fields = (*table.fields, *extra)
         if symbols:
-            fields = (fields[0], _symbol_column(symbols), *fields[1:])
+            fields = (fields[0], symbol_column(symbols), *fields[1:])
         self.table = table
-        self._columns = fields
-        self._places = {column.name: at for at, column in enumerate(fields)}
-        self._codes = {
-            column.name: {word: code for code, word in enumerate(column.words)}
-            for column in fields
-            if column.kind == "category"
-        }
-        key = ("symbol", *table.key) if symbols else table.key
-        self._key_names = key
-        self._key_places = [self._places[name] for name in key]
+        self._layout = Layout(fields)
+        self._places = self._layout.places
+        self._key_names = ("symbol", *table.key) if symbols else table.key
+        self._key_places = [self._places[name] for name in self._key_names]
         self._numbered = numbered
-        self._viewed = [c for c in fields if c.name != "time" and c.kind != "text"]
-        self._view_names = pd.Index([column.name for column in self._viewed])
-        self._row_bytes = sum(_bytes_of(column) for column in fields)
-        self.window = max(1, min(window, most_bytes // (2 * self._row_bytes)))
+        self.window = max(1, min(window, most_bytes // (2 * self._layout.row_bytes)))
         self._keys: dict[Hashable, None] = {}
         self._last_numbers: dict[Any, tuple[int, int]] = {}
         self._late: dict[Hashable, Row] = {}
         self._late_since_ns: int | None = None
         self._forming: dict[Hashable, Row] = {}
         self._fresh: deque[Columns] | None = None
-        self._visible = _Visible(self._room(), 0, 0)
+        self._visible = _Visible(self._layout.room(2 * self.window), 0, 0)
 
     def __len__(self) -> int:
         seen = self._visible
@@ -122,7 +103,7 @@ class RollingFrame:
     @property
     def memory_bytes(self) -> int:
         """What the arrays take now."""
-        return self._row_bytes * 2 * self.window
+        return self._layout.row_bytes * 2 * self.window
 
     # ------------------------------------------------------------------------------ writing
 
@@ -146,7 +127,7 @@ class RollingFrame:
             if forming:
                 forming.pop(key, None)
             if self._belongs_before(columns, at, last_ns):
-                late[key] = self._row(columns, at)
+                late[key] = self._layout.row(columns, at)
                 self._late_since_ns = now_ns if self._late_since_ns is None else self._late_since_ns
                 continue
             last_ns = columns["time"][at]
@@ -162,13 +143,13 @@ class RollingFrame:
         """Write new rows, and keep them for who listens."""
         if self._fresh is not None:
             self._fresh.append(columns)
-        self._write(self._stored(columns, count), count)
+        self._write(self._layout.held(columns, count), count)
 
     def form(self, columns: Columns) -> None:
         """Say how rows stand that are still changing; a later word about a key replaces it."""
         for at, key in enumerate(self._keys_of(columns)):
             if key not in self._keys:
-                self._forming[key] = self._row(columns, at)
+                self._forming[key] = self._layout.row(columns, at)
         if self._fresh is not None:
             self._fresh.append(columns)
 
@@ -185,13 +166,13 @@ class RollingFrame:
             return False
         late, self._late, self._late_since_ns = self._late, {}, None
         if self._fresh is not None:
-            self._fresh.append(self._told_rows(late.values()))
+            self._fresh.append(self._layout.told_rows(late.values()))
         self._merge(late)
         return True
 
     def replace(self, columns: Columns) -> None:
         """Put rows in the place of those with the same keys, and the others where they belong."""
-        rows = {key: self._row(columns, at) for at, key in enumerate(self._keys_of(columns))}
+        rows = {key: self._layout.row(columns, at) for at, key in enumerate(self._keys_of(columns))}
         self._merge(rows)
 
     def _keys_of(self, columns: Columns) -> Sequence[Hashable]:
@@ -245,63 +226,26 @@ class RollingFrame:
 
     def _last_ns(self) -> int:
         seen = self._visible
-        return int(seen.arrays["time"][seen.stop - 1]) if seen.stop > seen.first else _NAT
+        return int(seen.arrays["time"][seen.stop - 1]) if seen.stop > seen.first else NAT
 
-    def _room(self) -> dict[str, Array]:
-        size = 2 * self.window
-        return {column.name: np.empty(size, dtype=_dtype_of(column)) for column in self._columns}
-
-    def _row(self, columns: Columns, at: int) -> Row:
-        """Return one row as the arrays hold it."""
-        return tuple(
-            self._as_stored(column, columns[column.name][at])
-            if column.name in columns
-            else _MISSING[column.kind]
-            for column in self._columns
-        )
-
-    def _as_stored(self, column: Column, value: Any) -> Any:
-        if column.kind == "category":
-            return self._codes[column.name].get(value, -1)
-        if value is None:
-            return _MISSING[column.kind]
-        return value
-
-    def _stored(self, columns: Columns, count: int) -> list[Any]:
-        """Return columns as the arrays hold them."""
-        stored: list[Any] = []
-        for column in self._columns:
-            values = columns.get(column.name)
-            if values is None:
-                stored.append([_MISSING[column.kind]] * count)
-            elif column.kind == "category":
-                codes = self._codes[column.name]
-                stored.append([codes.get(value, -1) for value in values])
-            elif column.kind != "text" and None in values:
-                missing = _MISSING[column.kind]
-                stored.append([missing if value is None else value for value in values])
-            else:
-                stored.append(values)
-        return stored
-
-    def _write(self, stored: Sequence[Sequence[Any]], count: int) -> None:
+    def _write(self, held: Sequence[Sequence[Any]], count: int) -> None:
         """Write rows behind the visible ones, in new arrays when there is no more room."""
         if count > self.window:
-            stored, count = [values[-self.window :] for values in stored], self.window
+            held, count = [values[-self.window :] for values in held], self.window
         seen = self._visible
         arrays, first, stop = seen.arrays, seen.first, seen.stop
         if stop + count > 2 * self.window:
             kept = min(stop - first, self.window - count)
-            arrays = self._room()
+            arrays = self._layout.room(2 * self.window)
             for name, array in arrays.items():
                 array[:kept] = seen.arrays[name][stop - kept : stop]
             first, stop = 0, kept
         end = stop + count
         if count == 1:  # the usual case, and a slice costs ten times as much
-            for column, values in zip(self._columns, stored, strict=True):
+            for column, values in zip(self._layout.columns, held, strict=True):
                 arrays[column.name][stop] = values[0]
         else:
-            for column, values in zip(self._columns, stored, strict=True):
+            for column, values in zip(self._layout.columns, held, strict=True):
                 arrays[column.name][stop:end] = values
         self._visible = _Visible(arrays, max(first, end - self.window), end)
         self._forget_keys()
@@ -332,15 +276,15 @@ class RollingFrame:
         tail = {
             self._key(row): row
             for row in zip(
-                *(seen.arrays[c.name][begins : seen.stop].tolist() for c in self._columns),
+                *(seen.arrays[c.name][begins : seen.stop].tolist() for c in self._layout.columns),
                 strict=True,
             )
         }
         ordered = sorted((tail | rows).values(), key=self._order)[-self.window :]
         kept = min(begins - seen.first, self.window - len(ordered))
-        arrays = self._room()
+        arrays = self._layout.room(2 * self.window)
         end = kept + len(ordered)
-        for column, values in zip(self._columns, zip(*ordered, strict=True), strict=True):
+        for column, values in zip(self._layout.columns, zip(*ordered, strict=True), strict=True):
             array = arrays[column.name]
             array[:kept] = seen.arrays[column.name][begins - kept : begins]
             array[kept:end] = values
@@ -359,9 +303,9 @@ class RollingFrame:
             return
         symbol, time = self._places.get("symbol"), self._places["time"]
         for row in rows:
-            market = self._told_at(symbol, row[symbol]) if symbol is not None else None
+            market = self._layout.told(symbol, row[symbol]) if symbol is not None else None
             mark = (row[time], self._order(row)[1])
-            if mark > self._last_numbers.get(market, (_NAT, 0)):
+            if mark > self._last_numbers.get(market, (NAT, 0)):
                 self._last_numbers[market] = mark
 
     def _order(self, row: Row) -> tuple[int, int]:
@@ -369,21 +313,8 @@ class RollingFrame:
         return row[self._places["time"]], number
 
     def _key(self, row: Row) -> Hashable:
-        told = [self._told_at(place, row[place]) for place in self._key_places]
+        told = [self._layout.told(place, row[place]) for place in self._key_places]
         return told[0] if len(told) == 1 else tuple(told)
-
-    def _told_rows(self, rows: Iterable[Row]) -> Columns:
-        columns = zip(*rows, strict=True)
-        return {
-            column.name: [self._told_at(at, value) for value in values]
-            for at, (column, values) in enumerate(zip(self._columns, columns, strict=True))
-        }
-
-    def _told_at(self, place: int, value: Any) -> Any:
-        column = self._columns[place]
-        if column.kind == "category":
-            return None if value < 0 else column.words[value]
-        return value
 
     # ------------------------------------------------------------------------------ reading
 
@@ -402,17 +333,12 @@ class RollingFrame:
             batches.append(self._fresh.popleft())
         if not batches:
             return None
-        names = [column.name for column in self._columns]
         joined = {
-            name: [value for columns in batches for value in _of(columns, name)] for name in names
+            name: [value for columns in batches for value in _of(columns, name)]
+            for name in self._places
         }
-        stored = self._stored(joined, len(joined["time"]))
-        return self._framed(
-            [
-                np.array(values, dtype=_dtype_of(column))
-                for column, values in zip(self._columns, stored, strict=True)
-            ]
-        )
+        held = self._layout.held(joined, len(joined["time"]))
+        return self._layout.frame(self._layout.as_arrays(held))
 
     def view(self) -> pd.DataFrame:
         """Return the final rows without copying them: times, numbers, flags and categories.
@@ -420,21 +346,11 @@ class RollingFrame:
         The frame is read-only and never changes; it costs the same whatever the window.
         """
         seen = self._visible
-        made = {
-            at: _seen(column, seen.arrays[column.name][seen.first : seen.stop])
-            for at, column in enumerate(self._viewed)
-        }
-        times = _frozen(seen.arrays["time"][seen.first : seen.stop])
-        index = pd.DatetimeIndex(times, dtype=UTC_NS, copy=False, name="time")
-        # Named afterwards, as in `schema.to_frame`: an index of names takes long to make.
-        frame = pd.DataFrame(made, index=index, copy=False)
-        frame.columns = self._view_names
-        return frame
+        return self._layout.view(seen.arrays, slice(seen.first, seen.stop))
 
     def frame(
         self,
         *,
-        last: int | None = None,
         provenance: Mapping[str, Any] | None = None,
         lock: AbstractContextManager[Any] | None = None,
     ) -> pd.DataFrame:
@@ -442,8 +358,6 @@ class RollingFrame:
 
         Parameters
         ----------
-        last
-            Only so many of the newest; all without.
         provenance
             JSON scalars for ``df.attrs["cdcx"]``.
         lock
@@ -452,28 +366,15 @@ class RollingFrame:
         """
         with lock or nullcontext():
             seen, forming = self._visible, self._forming_rows()
-        first = seen.first
-        if last is not None:
-            forming = forming[max(0, len(forming) - last) :]
-            first = max(first, seen.stop - (last - len(forming)))
-        arrays = []
-        for at, column in enumerate(self._columns):
-            final = seen.arrays[column.name][first : seen.stop]
-            still = np.array([row[at] for row in forming], dtype=_dtype_of(column))
-            arrays.append(np.concatenate([final, still]))
-        frame = self._framed(arrays)
+        still = list(zip(*forming, strict=True)) if forming else [()] * len(self._places)
+        arrays = [
+            np.concatenate([seen.arrays[name][seen.first : seen.stop], rows])
+            for name, rows in zip(self._places, self._layout.as_arrays(still), strict=True)
+        ]
+        frame = self._layout.frame(arrays)
         if provenance is not None:
             frame.attrs[ATTRS_KEY] = dict(provenance)
         return frame
-
-    def _framed(self, arrays: list[Array]) -> pd.DataFrame:
-        """Return a frame of arrays that are nobody else's."""
-        made = {
-            column.name: _owned(column, array)
-            for column, array in zip(self._columns, arrays, strict=True)
-        }
-        index = pd.DatetimeIndex(made.pop("time"), name="time")
-        return pd.DataFrame(made, index=index, copy=False)
 
     def _forming_rows(self) -> list[Row]:
         rows = list(self._forming.values())  # at once: another thread may be writing
@@ -483,7 +384,7 @@ class RollingFrame:
         """Return the rows that still change, oldest first, as these columns."""
         places = [self._places[name] for name in names]
         return [
-            tuple(self._told_at(place, row[place]) for place in places)
+            tuple(self._layout.told(place, row[place]) for place in places)
             for row in self._forming_rows()
         ]
 
@@ -498,17 +399,15 @@ class RollingFrame:
         rows: Any = slice(max(seen.first, seen.stop - count), seen.stop)
         if symbol is not None and "symbol" in self._places:
             codes = seen.arrays["symbol"][seen.first : seen.stop]
-            rows = seen.first + np.flatnonzero(codes == self._codes["symbol"][symbol])[-count:]
+            rows = (
+                seen.first + np.flatnonzero(codes == self._layout.codes["symbol"][symbol])[-count:]
+            )
         return list(
-            zip(*(self._listed(name, seen.arrays[name][rows]) for name in names), strict=True)
+            zip(
+                *(self._layout.listed(name, seen.arrays[name][rows]) for name in names),
+                strict=True,
+            )
         )
-
-    def _listed(self, name: str, array: Array) -> list[Any]:
-        place = self._places[name]
-        if self._columns[place].kind != "category":
-            listed: list[Any] = array.tolist()
-            return listed
-        return [None if code < 0 else self._columns[place].words[code] for code in array.tolist()]
 
     def bounds(self) -> tuple[int, int] | None:
         """Return the times of the first and the last final row, None where there is none."""
@@ -519,22 +418,6 @@ class RollingFrame:
         return int(times[seen.first]), int(times[seen.stop - 1])
 
 
-_MISSING: dict[str, Any] = {
-    "time": _NAT, "number": np.nan, "count": np.nan, "flag": False, "category": -1, "text": None,
-}  # fmt: skip
-
-
-def _dtype_of(column: Column) -> Any:
-    if column.kind != "category":
-        return _DTYPES[column.kind]
-    # What pandas itself takes for so many categories, or it would copy the codes.
-    return np.int8 if len(column.words) < 128 else np.int16
-
-
-def _symbol_column(symbols: tuple[str, ...]) -> Column:
-    return replace(SYMBOLS.index[0], kind="category", words=symbols)
-
-
 def _of(columns: Columns, name: str) -> list[Any]:
     values = columns.get(name)
     return [None] * len(columns["time"]) if values is None else values
@@ -542,42 +425,3 @@ def _of(columns: Columns, name: str) -> list[Any]:
 
 def _as_number(text: str | None) -> int:
     return int(text) if text is not None and text.isdecimal() else 0
-
-
-def _bytes_of(column: Column) -> int:
-    return _TEXT_BYTES if column.kind == "text" else int(np.dtype(_dtype_of(column)).itemsize)
-
-
-def _frozen(array: Array) -> Array:
-    array.flags.writeable = False  # of this slice only: the array itself goes on being written
-    return array
-
-
-def _seen(column: Column, array: Array) -> Any:
-    frozen = _frozen(array)
-    match column.kind:
-        case "category":
-            return pd.Categorical.from_codes(frozen, dtype=category_of(column), validate=False)
-        case "time":
-            return pd.DatetimeIndex(frozen, dtype=UTC_NS, copy=False)
-        case _:
-            return frozen
-
-
-def _owned(column: Column, array: Array) -> Any:
-    """Return a column of a frame, made of an array that is nobody else's."""
-    match column.kind:
-        case "category" if column.name == "symbol":
-            words = np.array([*column.words, None], dtype=object)
-            return texts(words[array])
-        case "category":
-            return pd.Categorical.from_codes(array, dtype=category_of(column), validate=False)
-        case "time":
-            return pd.DatetimeIndex(array, dtype=UTC_NS, copy=False)
-        case "text":
-            return texts(array)
-        case "count":
-            missing = np.isnan(array)
-            return pd.arrays.IntegerArray(np.where(missing, 0, array).astype(np.int64), missing)
-        case _:
-            return array

@@ -157,7 +157,7 @@ class Engine:
             if maker is not None and self._owner(maker) == wish.owner:
                 found.cancelled.append(maker)
                 continue
-            lots = min(lots, room)  # noqa: PLW2901 - what is taken of the level
+            lots = min(lots, room)  # noqa: PLW2901  # what is taken of the level
             found.fills.append(Fill(price, lots, maker))
             got, paid = got + lots, paid + price * lots
         return found

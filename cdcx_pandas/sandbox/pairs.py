@@ -63,7 +63,7 @@ class Pair:
         return f"{self.base}_{self.quote}" if self.kind == "spot" else self.symbol.upper()
 
 
-def _listed(  # noqa: PLR0917 - a row of the table below
+def _listed(  # noqa: PLR0917  # a row of the table below
     base: str,
     quote: str,
     price_precision: int,

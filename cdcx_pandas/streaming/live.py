@@ -259,8 +259,8 @@ class Live:
         """How the stream is: state, ages of the last news in seconds, counts, memory.
 
         ``state why``, ``<channel>_age_s`` for each channel (None before the first news),
-        ``reconnects``, ``repaired lost`` (stretches), ``corrected`` (final bars that the stream
-        had told otherwise), ``messages_per_s``, ``memory_mb``, ``callback_errors last_error``.
+        ``reconnects``, ``repaired lost`` (stretches), ``corrected`` (final bars that had been
+        told otherwise before), ``messages_per_s``, ``memory_mb``, ``callback_errors last_error``.
         """
         return pd.Series(self.told_health(), name="health", dtype=object)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cdcx_pandas.engines.book import merge_prices, totals
+from cdcx_pandas.engines.book import merge_prices, mid_and_spread, totals
 from cdcx_pandas.frames.schema import UTC_NS, texts, to_frame
 from cdcx_pandas.provenance import MAX_STRETCHES, iso
 from cdcx_pandas.tables import DEPTH, RECEIVED
@@ -64,17 +64,9 @@ def _filled(columns: Columns, name: str) -> list[Any]:
 
 def touch(columns: Columns) -> tuple[float | None, float | None]:
     """Return mid and spread (in hundredths of a percent of the mid) of a book."""
-    best = {
-        side: float(price)
-        for side, level, price in zip(
-            columns["side"], columns["level"], columns["price"], strict=True
-        )
-        if level == 0
-    }
-    if len(best) < 2:
-        return None, None
-    mid = (best["bid"] + best["ask"]) / 2
-    return mid, (best["ask"] - best["bid"]) / mid * 10_000
+    levels = zip(columns["side"], columns["level"], columns["price"], strict=True)
+    best = {side: price for side, level, price in levels if level == 0}
+    return mid_and_spread(best.get("bid"), best.get("ask"))
 
 
 def gaps_frame(gaps: Iterable[Gap], *, has_symbol: bool) -> pd.DataFrame:

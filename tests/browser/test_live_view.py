@@ -49,6 +49,13 @@ def box(notebook: Notebook) -> dict[str, float]:
     return found
 
 
+def colour(notebook: Notebook) -> list[int]:
+    """Return red, green and blue of what the view is drawn on."""
+    asked = "(view) => getComputedStyle(view).backgroundColor"
+    found: str = notebook.page.locator(".cdcx-live").first.evaluate(asked)
+    return [int(part) for part in re.findall(r"\d+", found)[:3]]
+
+
 def home(notebook: Notebook) -> None:
     """Look at the newest bars again."""
     notebook.page.locator(".cx-candles").focus()
@@ -190,8 +197,12 @@ class TestLiving:
         living.until(f"view.dataset.theme === 'dark' && {paper} !== 'rgb(255, 255, 255)'")
         living.until_frames(3)
         living.picture("dark")
+        assert living.data("theme") == "dark"
+        assert max(colour(living)) < 100
         living.page.evaluate(change, "JupyterLab Light")
         living.until("view.dataset.theme === 'light'")
+        assert living.data("theme") == "light"
+        assert min(colour(living)) > 200
 
     def test_the_pickers_show_another_market_and_the_way_back(self, living: Notebook) -> None:
         """Another symbol, another period, and back to what the cell is about."""
@@ -222,6 +233,8 @@ class TestLiving:
         living.picture("narrow")
         over = "view.scrollWidth <= view.clientWidth + 1"
         living.until(f"{over} && view.querySelector('.cx-candles').clientWidth > 250")
+        assert box(living)["width"] > 250
+        assert living.data("state") == "live"
         living.page.set_viewport_size({"width": 1400, "height": 900})
 
     def test_two_views_of_one_widget(self, living: Notebook) -> None:
@@ -239,6 +252,8 @@ class TestLiving:
             " return views[0].dataset.frames > a + 5 && views[1].dataset.frames > b + 5; }",
             arg=counts,
         )
+        assert living.page.locator(".cdcx-live").count() == 2
+        assert [living.data("state", nth=n) for n in (0, 1)] == ["live", "live"]
 
     def test_the_page_can_be_reloaded(self, living: Notebook) -> None:
         """After a reload the view comes back whole, from the kernel that lived on."""
@@ -247,6 +262,8 @@ class TestLiving:
         living.until(
             "view?.dataset.state === 'live' && Number(view.dataset.bars) >= 300", timeout=20
         )
+        assert int(living.data("bars")) >= 300
+        assert float(living.data("last")) > 0
 
 
 def test_several_markets(lab: Lab) -> None:
@@ -357,6 +374,8 @@ def test_stop_by_python_leaves_the_picture(lab: Lab) -> None:
         notebook.until("Number(view?.dataset.bars) > 0", timeout=20)
         notebook.run(1)
         notebook.page.locator(PICTURE).wait_for()
+        assert notebook.page.locator(PICTURE).count() == 1
+        assert notebook.page.locator(PICTURE).evaluate("(image) => image.naturalWidth") == 1100
 
 
 def test_no_other_machine_was_asked(lab: Lab) -> None:

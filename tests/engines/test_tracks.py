@@ -281,6 +281,20 @@ def test_a_final_bar_is_not_touched_by_late_news() -> None:
     assert track.frame.frame()["close"].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_a_final_bar_that_the_venue_revises_is_revised() -> None:
+    """A late trade changes it there: the next answer says so, and what was seen stays as it was."""
+    track = bar_track()
+    view = track.frame.view()
+    asked = track.question(at(182.1))
+    assert asked is not None
+    track.answered(asked, bars(2.5, 3.0, 4.0, first=1), at(182.2))
+    frame = track.frame.frame()
+    assert frame["close"].tolist() == [1.0, 2.5, 3.0, 4.0]
+    assert frame["closed"].tolist() == [True, True, True, False]
+    assert view["close"].tolist() == [1.0, 2.0]
+    assert track.corrected == 1
+
+
 def test_a_bar_that_the_venue_does_not_list_is_not_there() -> None:
     """It forms as long as the listing may lag, and goes when later ones are listed."""
     track = bar_track()

@@ -407,7 +407,7 @@ class World:
             carried.append(self._held.pop(channel))
         for one in carried:
             line = self._line
-            self.later(0.01, lambda one=one, line=line: self._arrives(line, one))  # type: ignore[misc]
+            self.later(0.01, lambda one=one, line=line: self._arrives(line, one))  # type: ignore[misc]  # each its own
 
     def _arrives(self, line: int, frame: str | bytes) -> None:
         if line != self._line or self.stream.is_over is not None:
@@ -425,7 +425,7 @@ class World:
         line = self._line
         if isinstance(message, m.Subscribe):
             for channel in message.channels:
-                self.later(0.05, lambda c=channel: self._begin(line, c, message.ref))  # type: ignore[misc]
+                self.later(0.05, lambda c=channel: self._begin(line, c, message.ref))  # type: ignore[misc]  # as above
 
     def _begin(self, line: int, channel: Channel, ref: str | None) -> None:
         """Begin to tell a channel: whole books and the newest rows first."""

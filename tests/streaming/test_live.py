@@ -180,7 +180,7 @@ def test_a_cut_is_repaired_and_declared(session: Session, fast: launch.Running) 
         connections = stream.health["reconnects"]
         until(lambda: stream.state == "live")
         fast.cut()
-        until(lambda n=connections: stream.health["reconnects"] > n)  # type: ignore[misc]
+        until(lambda n=connections: stream.health["reconnects"] > n)  # type: ignore[misc]  # each its own
         until(lambda: stream.state == "live")
     until(lambda: stream.gaps.empty or bool(stream.gaps["repaired"].all()))
     time.sleep(1.0)

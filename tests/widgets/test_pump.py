@@ -108,6 +108,8 @@ def test_hello_brings_a_whole_frame() -> None:
         until(wire.keys)
         pump.order({"do": "hello"})
         until(lambda: len(wire.keys()) == 2, 0.5)
+        assert len(wire.keys()[1]["scene"]["bars"]) == 300
+        assert wire.keys()[1]["since"] is None
 
 
 def test_a_whole_frame_comes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,12 +118,18 @@ def test_a_whole_frame_comes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pumps, "KEY_EVERY_S", 0.3)
     with pumping(FakeSource(rate=100)) as (_, wire):
         until(lambda: len(wire.keys()) >= 3, 3)
+        whole = wire.keys()
+        assert all(len(message["scene"]["bars"]) >= 300 for message in whole)
+        assert len(wire.of("scene")) > len(wire.keys())
 
 
 def test_a_page_that_comes_late_need_not_ask() -> None:
     """While a cell keeps the kernel busy no hello arrives; a whole frame comes all the same."""
-    with pumping(FakeSource(rate=100)) as (_, wire):
+    with pumping(FakeSource(rate=100)) as (pump, wire):
         until(lambda: len(wire.keys()) >= 3, 3)
+        assert pump._orders.empty()
+        whole = wire.keys()
+        assert all(len(message["scene"]["bars"]) >= 300 for message in whole)
 
 
 def test_a_pause_is_confirmed_counted_and_ended_by_a_whole_frame() -> None:
@@ -153,6 +161,9 @@ def test_a_pause_by_python_is_seen() -> None:
         until(lambda: wire.messages)
         source.pause()
         until(lambda: wire.of("beat") and wire.of("beat")[-1]["paused"], 2)
+        scenes = len(wire.of("scene"))
+        time.sleep(0.3)
+        assert len(wire.of("scene")) == scenes
 
 
 def test_orders_are_only_queued() -> None:
@@ -299,6 +310,7 @@ def test_a_left_source_is_told_when_it_wants_to_know() -> None:
         pump.source.leave = lambda: left.append("ethusdt")  # type: ignore[attr-defined]  # optional
         pump.order({"do": "home"})
         until(lambda: left == ["ethusdt"])
+        assert pump.source is pump.home
 
 
 def test_a_source_is_left_when_the_next_one_is_shown() -> None:
@@ -311,6 +323,8 @@ def test_a_source_is_left_when_the_next_one_is_shown() -> None:
         first.leave = lambda: shown.append(pump.source is first)  # type: ignore[attr-defined]  # optional
         pump.order({"do": "other", "symbol": "ethusdt", "period": "5min"})
         until(lambda: shown == [False])
+        assert pump.source not in {first, pump.home}
+        assert pump.source.period == "5min"
 
 
 def test_no_thread_is_left() -> None:

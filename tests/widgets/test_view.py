@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -240,9 +241,12 @@ def test_a_forgotten_view_ends(screen: Screen, source: FakeSource) -> None:
     view = LiveView(source)
     pump = view.pump
     views.LiveView.close(view)
+    held = weakref.ref(view)
     del view
     gc.collect()
     until(lambda: not pump._thread.is_alive())
+    assert held() is None
+    assert pump.is_ended
 
 
 def test_without_a_kernel_there_is_a_line_of_text(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CLOSED_AFTER_NS = 2 * NS_PER_S
 """A bar is final when the venue's clock is so far behind its end."""
+REVISED = 10
+"""So many of the newest final bars are looked at again when an answer lists them."""
 _BARS = ("time", "open", "high", "low", "close", "volume")
 
 
@@ -47,7 +49,7 @@ class BarTrack:
     Attributes
     ----------
     corrected
-        How many final bars differ from what the stream said last.
+        How many final bars differ from what was said of them before.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class BarTrack:
         self.wants_whole = False
         self.corrected = 0
         self._gaps = gaps
-        self._has_symbol = has_symbol
+        self._symbol = channel.symbol if has_symbol else None
         self._page_rows = page_rows
         self._heard_ns: int | None = None
         self._final: int | None = None
@@ -109,10 +111,8 @@ class BarTrack:
         self._is_due = True
 
     def _complete(self, columns: Columns, now: Now, *, closed: bool) -> Columns:
-        count = len(columns["time"])
-        if self._has_symbol:
-            columns = columns | {"symbol": [self.channel.symbol] * count}
-        return received(columns | {"closed": [closed] * count}, now)
+        closed_too = columns | {"closed": [closed] * len(columns["time"])}
+        return received(closed_too, now, self._symbol)
 
     # ---------------------------------------------------------------------------- the venue
 
@@ -147,6 +147,7 @@ class BarTrack:
         self._is_due = False
         columns = answer.columns
         boundary = floor_time(self.channel.period, self._asked_ns - CLOSED_AFTER_NS)
+        self._revise(columns, now)
         self._end(columns, boundary, now)
         rows = [at for at, time in enumerate(columns["time"]) if time >= boundary]
         self._form({name: [columns[name][at] for at in rows] for name in _BARS}, now)
@@ -170,16 +171,25 @@ class BarTrack:
             self._final = columns["time"][rows[-1]]
             self.frame.append(self._complete(ended, now, closed=True), now_ns=now.ns)
             self.frame.settle(now.ns, at_once=True)
-        if (
-            self._final is not None
-        ):  # what it lists later bars than, and does not list, is not there
-            gone = [time for time in self._forming if time <= self._final]
-            for time in gone:
-                del self._forming[time]
-            self.frame.drop_forming(map(self._key, gone))
+        if self._final is None:
+            return
+        gone = [time for time in self._forming if time <= self._final]
+        for time in gone:
+            del self._forming[time]
+        self.frame.drop_forming(map(self._key, gone))
+
+    def _revise(self, columns: Columns, now: Now) -> None:
+        """Replace final bars that the venue tells otherwise now: it had a late trade."""
+        known = {row[0]: row for row in self.frame.newest(REVISED, _BARS, self._symbol)}
+        told = list(zip(*(columns[name] for name in _BARS), strict=True))
+        rows = [row for row in told if row[0] in known and known[row[0]] != row]
+        if rows:
+            self.corrected += len(rows)
+            revised = dict(zip(_BARS, map(list, zip(*rows, strict=True)), strict=True))
+            self.frame.replace(self._complete(revised, now, closed=True))
 
     def _key(self, time: int) -> Any:
-        return (self.channel.symbol, time) if self._has_symbol else time
+        return time if self._symbol is None else (self._symbol, time)
 
     def unanswered(self, now: Now) -> None:
         """Ask again later; what is not confirmed goes on forming."""

@@ -102,7 +102,8 @@ def to_millis(stamps: list[Any]) -> list[int]:
     return [stamp // NS_PER_MS * NS_PER_MS for stamp in stamps]
 
 
-def received(columns: Columns, now: Now) -> Columns:
-    """Return the columns with the time at which they arrived."""
+def received(columns: Columns, now: Now, symbol: str | None = None) -> Columns:
+    """Return the columns with the time at which they arrived; of several markets, with which."""
     count = len(next(iter(columns.values()), ()))
-    return columns | {"received": [now.ns] * count}
+    told: Columns = {"received": [now.ns] * count}
+    return columns | told if symbol is None else columns | told | {"symbol": [symbol] * count}

@@ -108,7 +108,7 @@ class TradeTrack:
         self.wants_whole = False
         self.is_dense: bool | None = None
         self._gaps = gaps
-        self._has_symbol = has_symbol
+        self._symbol = channel.symbol if has_symbol else None
         self._page_rows = page_rows
         self._reaches_back = reaches_back
         self._newest: Mark | None = None
@@ -133,7 +133,7 @@ class TradeTrack:
             self._join(numbers, columns["time"], now)
         self.heard_at = now.monotonic
         self._see(numbers)
-        self.frame.append(self._complete(columns, now), now_ns=now.ns)
+        self.frame.append(received(columns, now, self._symbol), now_ns=now.ns)
 
     def _follow(self, numbers: list[int]) -> bool:
         """Tell whether trades come one by one behind the newest, as they mostly do."""
@@ -181,11 +181,6 @@ class TradeTrack:
     def resumed(self, _: Now) -> None:
         """Ask at once for what was missed: the next trade may be long in coming."""
         self._polled_at = float("-inf")
-
-    def _complete(self, columns: Columns, now: Now) -> Columns:
-        if self._has_symbol:
-            columns = columns | {"symbol": [self.channel.symbol] * len(columns["time"])}
-        return received(columns, now)
 
     def _declare(self, hole: _Hole) -> None:
         assert hole.after is not None, "the past is no gap"
@@ -242,7 +237,7 @@ class TradeTrack:
         self._learn(columns, numbers)
         last, page = self._newest, _Page.of(numbers, columns["time"])
         if page is not None:
-            self.frame.append(self._complete(columns, now), now_ns=now.ns)
+            self.frame.append(received(columns, now, self._symbol), now_ns=now.ns)
             self.frame.settle(now.ns, at_once=True)
             self._see(numbers)
             if last is None or page.newest.number > last.number:
