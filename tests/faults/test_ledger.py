@@ -49,6 +49,14 @@ FIRES_S = 8.0
 BOOK_S = 12.0
 """A hole in changes without numbers is found by asking again, now and then."""
 S = 10**9
+ALL_KINDS = {
+    "mute": 0.01, "twice": 0.02, "swap": 0.02, "delay": 0.02, "garble": 0.005,
+    "crossed": 0.005, "cut_inside": 0.002, "close": 0.002, "refuse": 0.1,
+}  # fmt: skip
+OF_MANY = ALL_KINDS | dict.fromkeys(("garble", "cut_inside", "close"), 0.0003)
+"""Of five hundred a second: cut more often, today's wire would mostly be opening."""
+BUSY = ("btcusdt", "ethusdt", "crousdt", "ltcusdt", "eosusdt", "xrpusdt", "crobtc", "ethbtc",
+        "ltcbtc", "xrpbtc")  # fmt: skip
 
 
 class Stream(NamedTuple):
@@ -307,16 +315,41 @@ def test_chaos_of_all_kinds(streams: list[Stream]) -> None:
     since = [stream.truth.last_ids(SYMBOLS) for stream in streams]
     seed = 7
     print(f"seed {seed}")  # noqa: T201  # as above
-    rates = {
-        "mute": 0.01, "twice": 0.02, "swap": 0.02, "delay": 0.02, "garble": 0.005,
-        "crossed": 0.005, "cut_inside": 0.002, "close": 0.002, "refuse": 0.1,
-    }  # fmt: skip
     for stream in streams:
-        stream.sandbox.chaos(seed=seed, for_s=4, rates=rates, every_s={"half_open": 3})
+        stream.sandbox.chaos(seed=seed, for_s=4, rates=ALL_KINDS, every_s={"half_open": 3})
     time.sleep(4)
     for stream in streams:
         stream.sandbox.peace()
     check(streams, since)
+
+
+@pytest.mark.parametrize(("wire", "pace"), [("v1", "0.02"), ("exchange", "0.004")])
+def test_chaos_in_a_busy_market(wire: str, pace: str) -> None:
+    """Ten markets, some five hundred messages a second, and everything goes wrong meanwhile.
+
+    A minute lasts a third of a second here, so that more bars wait to be confirmed than are
+    allowed to elsewhere: bars are judged there.
+    """
+    running = launch.start((*OPTIONS, "--speed", "200", "--push-every", pace))
+    try:
+        with opened(wire, running, BUSY) as stream:
+            since = stream.truth.last_ids(BUSY)
+            stream.sandbox.chaos(seed=11, for_s=8, rates=OF_MANY, every_s={"half_open": 4})
+            rates = []
+            for _ in range(16):
+                time.sleep(0.5)
+                rates.append(float(stream.live.health["messages_per_s"]))
+            stream.sandbox.peace()
+            print(f"seed 11, {max(rates):.0f} messages/s")  # noqa: T201  # shown when it fails
+            found = judge_in_time(
+                stream.live, stream.truth, wire, BUSY, since, timeout_s=20, bars=False
+            )
+            assert problems(found) == {}
+            assert all(one.true == 0 for one in found.values()), found
+            assert sum(one.rows for one in found.values()) > 300
+            assert stream.live.health["reconnects"] >= 1
+    finally:
+        running.stop()
 
 
 def test_an_outage_too_long_to_repair() -> None:

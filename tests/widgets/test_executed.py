@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOW = """
@@ -29,7 +30,7 @@ QUIET_END = "source.stop()"
 def test_a_stopped_view_leaves_its_picture_in_an_executed_notebook(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Run without a page, the view still ends as a picture; its threads write into no cell."""
+    """Its threads write into no cell, and the page that nbconvert makes of it shows the picture."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     cells = [nbformat.v4.new_code_cell(text) for text in (SHOW, LOUD, QUIET_END)]
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -39,3 +40,7 @@ def test_a_stopped_view_leaves_its_picture_in_an_executed_notebook(
     assert set(picture.data) == {"text/plain", "text/html", "image/png"}
     assert loud == []
     assert end == []
+    page, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]  # untyped
+    assert page.count(' src="data:image/png;base64,') == 1
+    assert '<script type="application/vnd.jupyter.widget-view' not in page
+    assert picture.data["image/png"][:1000].replace("\n", "") in page
