@@ -289,7 +289,7 @@ class Connection:
         return self._session.clock.monotonic()
 
     def _now(self) -> Now:
-        return Now(self._session.clock.monotonic(), self._session.now_ns())
+        return Now.at(self._session.clock.monotonic(), self._session.now_ns())
 
     def _venue_ms(self) -> int:
         return self._session.now_ns() // 10**6

@@ -49,7 +49,7 @@ class Driver(Core):
         self, watch: Watch, session: Session, policy: Policy, recorder: Recorder | None
     ) -> None:
         def now() -> Now:
-            return Now(session.clock.monotonic(), session.now_ns())
+            return Now.at(session.clock.monotonic(), session.now_ns())
 
         venue = session.venue
         place = Place(venue.name, venue.simulated, session.dialect.name, now)

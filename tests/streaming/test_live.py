@@ -95,7 +95,8 @@ def test_frames_are_those_of_the_batch_functions(session: Session) -> None:
     assert len(stream.trades) >= 100
     assert stream.klines["closed"].iloc[:-3].all()
     assert stream.trades.index.is_monotonic_increasing
-    assert (stream.trades.index.as_unit("ns").asi8 % 10**6 == 0).all()
+    for times in (stream.trades.index, stream.trades["received"], stream.klines["received"]):
+        assert (pd.DatetimeIndex(times).as_unit("ns").asi8 % 10**6 == 0).all()
 
 
 def test_several_markets_come_together_with_a_column_for_each(session: Session) -> None:

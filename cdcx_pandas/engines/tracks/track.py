@@ -19,6 +19,11 @@ class Now(NamedTuple):
     monotonic: float
     ns: int
 
+    @classmethod
+    def at(cls, monotonic: float, ns: int) -> Now:
+        """Return an instant of a live stream, whose times are whole milliseconds."""
+        return cls(monotonic, ns // NS_PER_MS * NS_PER_MS)
+
 
 class Track(Protocol):
     """One channel, as a `Watch` keeps it.
