@@ -33,7 +33,7 @@ docs: .venv/.dev ## the pages that are made from the source
 bench: .venv/.dev ## speed, beside what else one could use
 	@$(BIN)/python -m tests.benchmarks
 
-soak: .venv/.dev ## hours of stream in minutes: does memory stay flat?
+soak: .venv/.dev ## reconnects by the ten thousand, and a long look at memory (two hours)
 	@$(BIN)/python -m tests.faults.soak_world
 	@$(BIN)/python -m tests.faults.soak
 	@$(BIN)/python -m tests.faults.soak_view

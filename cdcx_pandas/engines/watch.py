@@ -219,11 +219,11 @@ class Watch:
         self.version += 1
 
     def resubscribe(self) -> tuple[Channel, ...]:
-        """Return the channels that must be asked for anew, once each."""
-        wanted = tuple(channel for channel, track in self._tracks.items() if track.wants_whole)
-        for channel in wanted:
-            self._tracks[channel].wants_whole = False
-        return wanted
+        """Return the channels of books that are needed whole, once each."""
+        wanted = [book for book in self.books.values() if book.wants_whole]
+        for book in wanted:
+            book.wants_whole = False
+        return tuple(book.channel for book in wanted)
 
     # ---------------------------------------------------------------------------- the venue
 

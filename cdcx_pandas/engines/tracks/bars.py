@@ -64,7 +64,6 @@ class BarTrack:
         self.channel = channel
         self.frame = frame
         self.heard_at: float | None = None
-        self.wants_whole = False
         self.corrected = 0
         self._gaps = gaps
         self._symbol = channel.symbol if has_symbol else None

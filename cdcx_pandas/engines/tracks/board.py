@@ -84,7 +84,6 @@ class _Quiet:
     """A track without questions."""
 
     heard_at: float | None = None
-    wants_whole = False
 
     def interrupted(self, why: str, now: Now, /) -> None:
         """Do nothing: the next word replaces the last."""

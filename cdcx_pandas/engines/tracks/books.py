@@ -50,6 +50,8 @@ class BookTrack:
     ----------
     version
         Changes with every change of what is shown.
+    wants_whole
+        Whether the channel is to be asked for anew, which brings a whole book.
     resyncs
         How often a whole book was needed.
     """

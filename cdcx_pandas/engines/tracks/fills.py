@@ -31,7 +31,6 @@ class FillTrack:
         self.channel = channel
         self.frame = frame
         self.heard_at: float | None = None
-        self.wants_whole = False
         self._gaps = gaps
         self._since_ns: int | None = None
         self._gap: Gap | None = None

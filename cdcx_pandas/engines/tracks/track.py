@@ -32,12 +32,9 @@ class Track(Protocol):
     ----------
     heard_at
         When news came last, monotonic; None before the first.
-    wants_whole
-        Whether the channel is to be asked for anew: a book that is needed whole.
     """
 
     heard_at: float | None
-    wants_whole: bool
 
     @property
     def channel(self) -> Channel:

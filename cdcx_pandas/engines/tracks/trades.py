@@ -105,7 +105,6 @@ class TradeTrack:
         self.channel = channel
         self.frame = frame
         self.heard_at: float | None = None
-        self.wants_whole = False
         self.is_dense: bool | None = None
         self._gaps = gaps
         self._symbol = channel.symbol if has_symbol else None
