@@ -6,6 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from cdcx_pandas.engines.stream import State
 from cdcx_pandas.streaming.connection import Connection
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Pool:
             known = [one for one in self._open.get(key, ()) if one.is_alive]
             self._open[key] = known
             while channels:
-                connection = next((one for one in known if one.room(most) > 0), None)
+                fit = (one for one in known if one.room(most) > 0 and one.state is not State.FAILED)
+                connection = next(fit, None)
                 if connection is None:
                     connection = Connection(url, session, policy, credentials)
                     known.append(connection)

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from cdcx_pandas.engines.stream import State
 from cdcx_pandas.streaming.pool import at_fork
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def running(
     """Return the stream of a key: the one that runs with the same options, or a new one.
 
     One that runs with others is stopped first, unless only a guest asks: it takes it as it is.
+    One that cannot go on is stopped as well: a cell that is run again tries again.
     """
     with _lock:
         found = _running.get(key)
         fits = found is not None and (is_guest or found[0] == options)
-        if found is not None and fits and not found[1].is_stopped:
+        if found is not None and fits and found[1].state not in {State.STOPPED, State.FAILED}:
             return found[1]
         if found is not None:
             found[1].stop()

@@ -612,7 +612,7 @@ def test_helpers_work_side_by_side() -> None:
 
 
 def test_a_stream_that_cannot_go_on_says_so(faulty: Faulty) -> None:
-    """A redirect is refused for good: the state is failed, and waiting raises."""
+    """A redirect is refused for good: the state is failed, and waiting raises; a re-run tries."""
     faulty.fail(where="/kline-api/ws", status=302, times=0)
     with as_default(faulty.session):
         stream = cdcx.live("btcusdt", policy=QUICK)
@@ -620,7 +620,12 @@ def test_a_stream_that_cannot_go_on_says_so(faulty: Faulty) -> None:
             stream.wait(10)
         assert stream.state == "failed"
         assert "302" in stream.health["why"]
-        stream.stop()
+        faulty.forgive()
+        again = cdcx.live("btcusdt", policy=QUICK)
+        assert again is not stream
+        assert stream.is_stopped
+        assert again.wait(10)
+        again.stop()
 
 
 @pytest.mark.parametrize("dialect", ["v1", "exchange"])
